@@ -1,0 +1,133 @@
+"""How a ledger or a run is opened from Python: `ledger.open`, `ledger.start`."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from ledger.api.ledger import Ledger
+from ledger.errors import InvalidValue
+from ledger.record.run import DisabledRun, Run
+from ledger.store import tree as trees
+from ledger.store.tree import Tree
+
+
+def start(
+    name: str | None = None,
+    *,
+    params: Any = None,
+    tags: Sequence[str] = (),
+    group: str | None = None,
+    parent: str | None = None,
+    seed: int | None = None,
+    note: str | None = None,
+    resume: str | None = None,
+    step: int | None = None,
+    directory: str | None = None,
+) -> Run:
+    """Open a run and return it; use it as a context manager, or call `finish()`.
+
+    Under LEDGER_RUN it joins that run instead (adds `params` and `tags`, never closes it); under LEDGER_MODE=disabled
+    every call does nothing.
+
+    Args:
+        name: what the run is called; many runs may share a name. The script's name if left out.
+        params: a mapping, dataclass or argparse namespace; nesting and JSON types are kept.
+        tags: labels such as "cv".
+        group: what this run belongs to, such as a sweep.
+        parent: the run (any selector) this one comes from.
+        seed: the random seed.
+        note: free text.
+        resume: a run (any selector) to begin a new attempt of; from `step` on, if given, it replaces the earlier ones.
+        directory: where the ledger is; LEDGER_DIR, or the nearest `.ledger`, if left out. Made if there is none.
+    """
+    mode = os.environ.get("LEDGER_MODE", "on")
+    if mode == "disabled":
+        return DisabledRun(name or "disabled")
+    if mode not in ("", "on"):
+        raise InvalidValue(f"LEDGER_MODE is {mode!r}", hint="it may be 'on' or 'disabled'")
+    from ledger.record import start as begin
+
+    joined = os.environ.get("LEDGER_RUN")
+    if joined and resume is None:
+        ledger = open(directory)
+        return begin.join(ledger.tree, ledger.resolve(joined), name, params=params, tags=tags)
+    if resume is not None:
+        ledger = open(directory)
+        return begin.resume(ledger.tree, ledger.resolve(resume), step=step, params=params, tags=tags)
+    if step is not None:
+        raise InvalidValue("step= goes with resume=", hint='ledger.start(resume="baseline", step=10)')
+    tree = writable(directory)
+    if parent is not None:
+        parent = Ledger(tree).resolve(parent)
+    return begin.start(tree, name, params=params, tags=tags, group=group, parent=parent, seed=seed, note=note)
+
+
+def open(path: str | None = None) -> Ledger:
+    """Return the ledger at `path`, at LEDGER_DIR, or the nearest above the current folder; raises NoLedger."""
+    return Ledger(Tree(trees.locate(os.getcwd(), path or os.environ.get("LEDGER_DIR") or None)))
+
+
+def writable(path: str | None = None, start: str | None = None) -> Tree:
+    """Return where to write: as `open` finds it, else a new place at the git root or in the current folder."""
+    start = start or os.getcwd()
+    path = path or os.environ.get("LEDGER_DIR") or None
+    return Tree(trees.named(path) if path else trees.find(start) or trees.place(start))
+
+
+def writable_ledger() -> Ledger:
+    """Return the ledger to write to: as `open` finds it, else one that the first write makes."""
+    return Ledger(writable())
+
+
+def make(directory: str | None = None) -> tuple[str, bool]:
+    """Make a ledger; return its folder and whether it is new."""
+    from ledger.record import start as begin
+
+    if directory is not None and not os.path.isdir(directory):
+        raise InvalidValue(f"there is no folder {directory}", hint=f"mkdir -p {directory}")
+    tree = writable(None if directory is None else trees.find(directory) or trees.place(directory))
+    return tree.root, begin.prepare(tree)
+
+
+def start_shared(
+    name: str,
+    *,
+    params: Any = None,
+    tags: Sequence[str] = (),
+    group: str | None = None,
+    parent: str | None = None,
+    seed: int | None = None,
+    note: str | None = None,
+) -> str:
+    """Open a run that no process holds, as shell scripts do; return its id. `Ledger.finish` closes it."""
+    from ledger.record import start as begin
+
+    tree = writable()
+    parent = Ledger(tree).resolve(parent) if parent is not None else None
+    return begin.start_shared(tree, name, params=params, tags=tags, group=group, parent=parent, seed=seed, note=note)
+
+
+def run_program(
+    command: list[str], *, name: str | None = None, keep_output: bool = True, **given: Any
+) -> tuple[str, int]:
+    """Run a command as a run of its own; return the run's id and the command's exit status.
+
+    `given` is what `start` takes: params, tags, group, parent, seed, note.
+    """
+    from ledger.record import program
+    from ledger.record import start as begin
+
+    tree = writable()
+    if given.get("parent") is not None:
+        given["parent"] = Ledger(tree).resolve(given["parent"])
+    run = begin.start(tree, name or program_name(command), program=command, **given)
+    return run.id, program.run_program(run, tree.root, command, keep_output=keep_output)
+
+
+def program_name(command: list[str]) -> str:
+    """Return what a run of a command is called: the script of `python train.py`, else the program."""
+    words = [os.path.basename(word) for word in command]
+    if words[0].startswith("python"):
+        scripts = [word for word in words[1:] if word.endswith(".py")]
+        words = scripts[:1] or words
+    return os.path.splitext(words[0])[0].lstrip("@").replace(":", "-") or "run"

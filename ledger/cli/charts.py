@@ -1,0 +1,74 @@
+"""`ledger charts`: the charts of a run, listed or written to files."""
+
+import os
+
+import click
+
+from ledger import api
+from ledger.cli import options, output
+
+
+@click.command("charts")
+@click.argument("run")
+@click.argument("name", required=False)
+@click.option("--step", type=int, help="Which picture of a series; else the last.")
+@click.option(
+    "-o", "--output", "target", metavar="PATH", help="Write NAME there ('-' is stdout); without NAME a folder."
+)
+@options.formats()
+def command(run: str, name: str | None, step: int | None, target: str | None, form: str | None) -> None:
+    """List the charts of RUN, or write the chart NAME to a file.
+
+    \b
+    ledger charts baseline
+    ledger charts baseline roc -o roc.png
+    """
+    ledger = api.open()
+    state = ledger.state(run)
+    if name is not None:
+        chart = ledger.find_chart(run, name, step)
+        data = ledger.chart(run, name, step)
+        if target == "-":
+            click.get_binary_stream("stdout").write(data)
+        elif target is not None:
+            _write(target, data)
+        else:
+            output.text(os.path.relpath(ledger.blob_path(chart)) + "\n")
+        return
+    if target is not None:
+        _write_all(ledger, state, target)
+        return
+    headings = ["chart", "context", "step", "media_type", "bytes", "blob"]
+    if form == "json":
+        from ledger.view.document import charts_document
+
+        output.json(charts_document(state))
+    elif form is not None:
+        output.rows(form, headings, [[c.name, c.context, c.step, c.media_type, c.bytes, c.blob] for c in state.charts])
+    elif not state.charts:
+        output.notice(f"the run {state.id} has no charts")
+    else:
+        from ledger.view.text import render_charts
+
+        output.text(render_charts(state.charts, color=output.color(), width=output.width()))
+
+
+def _write(path: str, data: bytes) -> None:
+    try:
+        with open(path, "wb") as file:
+            file.write(data)
+    except OSError as error:
+        raise click.UsageError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _write_all(ledger: api.Ledger, state: "api.RunState", folder: str) -> None:
+    """Write every chart into a folder, under names that hold no part of a path."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise click.UsageError(f"cannot make the folder {folder}: {error.strerror}") from None
+    for chart in state.charts:
+        plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in chart.name).lstrip(".") or "chart"
+        step = "" if chart.step is None else f"-{chart.step:06d}"
+        _write(os.path.join(folder, f"{plain}{step}-{chart.blob[:8]}.{chart.extension}"), ledger.blob(chart))
+    output.notice(f"wrote {len(state.charts)} files to {folder}")

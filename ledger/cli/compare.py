@@ -1,0 +1,50 @@
+"""`ledger compare`: many runs side by side."""
+
+import click
+
+from ledger import api
+from ledger.cli import options, output
+
+
+@click.command("compare")
+@click.argument("runs", nargs=-1, metavar="RUN...")
+@options.where
+@options.metric
+@click.option("--only-changed", is_flag=True, help="Leave out what is equal in all runs.")
+@click.option("--all-params", is_flag=True, help="Show params that are equal in all runs too.")
+@click.option("--all", "everything", is_flag=True, help="Compare all runs.")
+@options.formats()
+def command(
+    runs: tuple[str, ...],
+    where: str | None,
+    metrics: tuple[str, ...],
+    only_changed: bool,
+    all_params: bool,
+    everything: bool,
+    form: str | None,
+) -> None:
+    """Set runs side by side: last values, the best of each metric marked, the params that differ.
+
+    \b
+    ledger compare baseline candidate
+    ledger compare -F "tag = 'cv'" --metric 'test/*'
+    """
+    if not (runs or where or everything):
+        raise click.UsageError(
+            "which runs? give RUN..., --filter or --all; `ledger compare @2 @1` takes the newest two"
+        )
+    ledger = api.open()
+    comparison = ledger.compare(*runs, where=where, metrics=metrics, only_changed=only_changed)
+    if form == "json":
+        output.json(comparison.to_json())
+    elif form is not None:
+        names = [run.name for run in comparison.runs]
+        headings = names if len(set(names)) == len(names) else [run.id for run in comparison.runs]
+        values = [
+            [row.name, row.goal, *(row.values.get(run.id) for run in comparison.runs)] for row in comparison.metrics
+        ]
+        output.rows(form, ["metric", "goal", *headings], values)
+    else:
+        from ledger.view.text import render_comparison
+
+        output.text(render_comparison(comparison, all_params=all_params, color=output.color(), width=output.width()))

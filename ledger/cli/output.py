@@ -1,0 +1,52 @@
+"""Where text goes: stdout for data, stderr for notices; colour and width only for a terminal."""
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+
+def color() -> bool:
+    """Say whether to colour: as `--color` says, else on a terminal unless NO_COLOR is set."""
+    context = click.get_current_context(silent=True)
+    wanted = context.find_root().obj if context else "auto"
+    if wanted in ("always", "never"):
+        return wanted == "always"
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def width() -> int | None:
+    """Return the width of the terminal, or None where the text goes elsewhere and nothing needs to fit."""
+    if sys.stdout.isatty() or "COLUMNS" in os.environ:
+        return shutil.get_terminal_size((100, 24)).columns
+    return None
+
+
+def text(data: str) -> None:
+    """Write text to stdout as it is."""
+    sys.stdout.write(data)
+
+
+def json(document: dict[str, Any]) -> None:
+    """Write a JSON document."""
+    from ledger.view.document import encode
+
+    sys.stdout.write(encode(document))
+
+
+def rows(form: str, headings: Sequence[str], values: Sequence[Sequence[Any]]) -> None:
+    """Write rows as CSV or Markdown."""
+    from ledger.view import rows as view
+
+    render = view.render_csv if form == "csv" else view.render_markdown
+    sys.stdout.write(render(headings, values))
+
+
+def notice(message: str) -> None:
+    """Say something that is not data."""
+    from ledger.view.rows import clean
+
+    click.echo("ledger: " + "\n        ".join(clean(line) for line in message.splitlines()), err=True)

@@ -1,0 +1,46 @@
+"""`ledger run -- CMD`: a program as a run, with the tail of its output and its exit status."""
+
+import click
+
+from ledger import api
+from ledger.cli import options, output
+
+
+@click.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--name", metavar="NAME", help="What the run is called; else the program's name.")
+@options.params
+@options.tags
+@click.option("--group", metavar="NAME", help="What the run belongs to, such as a sweep.")
+@click.option("--parent", metavar="RUN", help="The run this one comes from.")
+@click.option("--seed", type=int, help="The random seed.")
+@click.option("--note", metavar="TEXT", help="Free text.")
+@click.option("--no-output", is_flag=True, help="Do not keep the tail of the output.")
+@click.argument("program", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- CMD...")
+def command(
+    program: tuple[str, ...],
+    name: str | None,
+    params: tuple[tuple[str, str], ...],
+    tags: tuple[str, ...],
+    group: str | None,
+    parent: str | None,
+    seed: int | None,
+    note: str | None,
+    no_output: bool,
+) -> None:
+    """Run a program as a run: `ledger run -- python train.py`. Exits with the program's own status.
+
+    The program finds the run in LEDGER_RUN: `ledger.start()` and `ledger log` in it write there.
+    """
+    run, code = api.run_program(
+        list(program),
+        name=name,
+        keep_output=not no_output,
+        params=options.param_dict(params),
+        tags=tags,
+        group=group,
+        parent=parent,
+        seed=seed,
+        note=note,
+    )
+    output.notice(f"{run} is {'finished' if code == 0 else f'failed (exit status {code})'}")
+    click.get_current_context().exit(code)

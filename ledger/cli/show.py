@@ -1,0 +1,41 @@
+"""`ledger show`: one run, everything that is known of it."""
+
+import click
+
+from ledger import api
+from ledger.cli import options, output
+
+
+@click.command("show")
+@click.argument("run")
+@options.formats()
+def command(run: str, form: str | None) -> None:
+    """Show RUN: where it came from, params, metrics with last, best, min, max and mean, charts."""
+    ledger = api.open()
+    state = ledger.state(run)
+    if form == "json":
+        from ledger.view.document import show_document
+
+        output.json(show_document(state))
+    elif form is not None:
+        headings = [
+            "metric",
+            "last",
+            "last_step",
+            "first",
+            "min",
+            "min_step",
+            "max",
+            "max_step",
+            "mean",
+            "count",
+            "nan",
+        ]
+        values = [
+            [key, *(getattr(state.metrics[key], heading) for heading in headings[1:])] for key in sorted(state.metrics)
+        ]
+        output.rows(form, headings, values)
+    else:
+        from ledger.view.text import render_run
+
+        output.text(render_run(state, ledger.schema, color=output.color(), width=output.width()))

@@ -1,0 +1,25 @@
+"""`ledger status`: what is going on in the ledger, and what needs a hand."""
+
+import click
+
+from ledger import api
+from ledger.cli import options, output
+
+
+@click.command("status")
+@options.formats(tables=False)
+def command(form: str | None) -> None:
+    """Say where the ledger is, how many runs it has, which are unclosed, and what git would leave out."""
+    ledger = api.open()
+    found = ledger.status()
+    if form == "json":
+        output.json(found)
+        return
+    counts = ", ".join(f"{count} {status}" for status, count in found["runs"].items()) or "no runs"
+    output.text(f"ledger   {found['path']}\nruns     {counts}\n")
+    for run in found["unclosed"]:
+        output.text(f"  {run['status']:<12} {run['id']}\n")
+    if found["stale"]:
+        output.text(f"{len(found['stale'])} runs ended without being closed; seal them with: ledger finish --stale\n")
+    for notice in found["notices"]:
+        output.notice(notice)

@@ -1,0 +1,285 @@
+"""Entries: what is said of a run, as small JSON files made to be read in a diff.
+
+One struct a kind, fields in the order they are written. `encode` gives the bytes, `decode` reads them back and
+refuses what a reader cannot trust. An entry is identified by its id: the first 16 hex digits of the sha256 of its bytes.
+"""
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from ledger.errors import DamagedFile, NewerFormat
+from ledger.format import ids, values
+from ledger.format.layout import FORMAT, KINDS, entry_name
+
+METRICS_MAX = 200  # metrics in a summary, and charts in an entry; the rest of the charts goes into a blob
+CHARTS_MAX = 200
+_LINE_MAX = 110
+_INT_EXACT = 2**63
+
+
+class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What every entry has: its run, its time (RFC 3339 UTC, microseconds), its author, the entries it followed."""
+
+    format: int
+    kind: str
+    run: str
+    time: str
+    author: str
+    after: list[str] = []
+    must_understand: bool = False
+
+    @property
+    def time_us(self) -> int:
+        """The entry's time in microseconds since 1970 UTC."""
+        return ids.parse_rfc3339(self.time)
+
+
+class Open(Entry, kw_only=True, omit_defaults=True):
+    """A run begins: what it is called, what it was given, what code it runs."""
+
+    name: str
+    group: str | None = None
+    parent: str | None = None
+    params: dict[str, Any] = {}
+    tags: list[str] = []
+    seed: int | None = None
+    note: str | None = None
+    git: dict[str, Any] | None = None
+    program: dict[str, Any] = {}
+
+
+class Range(msgspec.Struct, omit_defaults=True):
+    """Rows and charts of one writer that an entry covers: the first and the last seq."""
+
+    writer: str
+    first: int
+    last: int
+
+
+class Segment(msgspec.Struct, omit_defaults=True):
+    """A segment that an entry brings."""
+
+    sha256: str
+    rows: int
+    bytes: int
+
+
+class ChartRef(msgspec.Struct, omit_defaults=True):
+    """A chart, text or file that an entry brings: its name and step, its blob, its place among the rows."""
+
+    name: str
+    blob: str
+    extension: str
+    media_type: str
+    bytes: int
+    time: int
+    writer: str
+    seq: int
+    attempt: int
+    step: int | None = None
+    context: str | None = None
+    caption: str | None = None
+
+
+class UndefinedValue(msgspec.Struct, omit_defaults=True):
+    """Why the row (writer, seq) has no value."""
+
+    writer: str
+    seq: int
+    reason: str
+
+
+class MoreCharts(msgspec.Struct):
+    """Where the charts beyond the limit of an entry are: a JSON blob holding a list of `ChartRef`."""
+
+    blob: str
+    count: int
+
+
+class Rows(Entry, kw_only=True, omit_defaults=True):
+    """Rows and charts arrive: sealed from journals, or late on a closed run."""
+
+    late: bool = False
+    reason: str | None = None
+    source: dict[str, Any] | None = None
+    writers: list[Range] = []
+    segments: list[Segment] = []
+    charts: list[ChartRef] = []
+    more_charts: MoreCharts | None = None
+    predictions: list[dict[str, Any]] = []
+    undefined: list[UndefinedValue] = []
+    summary: dict[str, Any] = {}
+
+
+class Close(Entry, kw_only=True, omit_defaults=True):
+    """A run ends: `finished` or `failed` by its owner, `interrupted` by whoever sealed what a dead process left."""
+
+    status: str
+    sealer: bool = False
+    exit_status: int | None = None
+    error: str | None = None
+
+
+class Operation(msgspec.Struct, omit_defaults=True):
+    """One change of an annotation: `set` key = value, or `add`/`remove` a tag."""
+
+    op: str
+    key: str
+    value: Any = None
+
+
+class Annotate(Entry, kw_only=True, omit_defaults=True):
+    """Tags, params, name or note change; keys are `tag`, `params.a.b`, `name`, `note`, `group`."""
+
+    reason: str | None = None
+    operations: list[Operation] = []
+
+
+class Retract(Entry, kw_only=True, omit_defaults=True):
+    """The run, or one entry of it, is taken out of every view; its files stay."""
+
+    target: str
+    reason: str | None = None
+
+
+class Resume(Entry, kw_only=True, omit_defaults=True):
+    """A new attempt begins: from `step` on, if given, it replaces what earlier attempts logged."""
+
+    attempt: int
+    step: int | None = None
+    git: dict[str, Any] | None = None
+    program: dict[str, Any] = {}
+
+
+_TYPES: dict[str, type[Entry]] = dict(zip(KINDS, (Open, Rows, Close, Annotate, Retract, Resume), strict=True))
+_DECODERS: dict[type, "msgspec.json.Decoder[Any]"] = {}
+
+
+class Encoded(msgspec.Struct, frozen=True):
+    """An entry ready to be written: its file name, its id and its bytes."""
+
+    name: str
+    id: str
+    data: bytes
+
+
+def header(kind: str, run: str, time: int, author: str, after: list[str]) -> dict[str, Any]:
+    """Return the fields that every entry begins with."""
+    return {
+        "format": FORMAT,
+        "kind": kind,
+        "run": run,
+        "time": ids.rfc3339(time),
+        "author": author,
+        "after": sorted(after),
+    }
+
+
+def encode(entry: Entry) -> Encoded:
+    """Return the entry's bytes, its id and the file name that goes with them."""
+    data = render(values.wrap(msgspec.to_builtins(entry)))
+    sha256 = hashlib.sha256(data).hexdigest()
+    return Encoded(entry_name(entry.time_us, entry.kind, sha256), sha256[:16], data)
+
+
+def decode(data: bytes, name: str) -> Entry | None:
+    """Read an entry; return None for a kind this version does not know and need not.
+
+    Raises DamagedFile for what is no entry, NewerFormat for one written by a newer ledger or one that says
+    `must_understand` and is not understood.
+    """
+    try:
+        head = _decoder(Entry).decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise DamagedFile(f"{name} is not an entry: {error}", hint="see: ledger verify") from None
+    if head.format > FORMAT:
+        raise NewerFormat(
+            f"{name} has format {head.format}; this version of ledger reads up to {FORMAT}",
+            hint="install a newer version: pip install --upgrade ledger-ml",
+        )
+    kind = _TYPES.get(head.kind)
+    if kind is None:
+        if head.must_understand:
+            raise NewerFormat(
+                f"{name} is of the kind {head.kind!r}, which must be understood and is not",
+                hint="install a newer version: pip install --upgrade ledger-ml",
+            )
+        return None
+    try:
+        entry: Entry = _decoder(kind).decode(data)
+        if isinstance(entry, (Open, Resume)):
+            entry.git = values.unwrap(entry.git)
+            entry.program = values.unwrap(entry.program)
+        if isinstance(entry, Open):
+            entry.params = values.unwrap(entry.params)
+        elif isinstance(entry, Annotate):
+            for operation in entry.operations:
+                operation.value = values.unwrap(operation.value)
+        _ = entry.time_us
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError) as error:
+        raise DamagedFile(f"{name} is not a valid {head.kind} entry: {error}", hint="see: ledger verify") from None
+    return entry
+
+
+def encode_charts(charts: list[ChartRef]) -> bytes:
+    """Return the JSON of a list of charts that does not fit an entry."""
+    return render(msgspec.to_builtins(charts))
+
+
+def decode_charts(data: bytes) -> list[ChartRef]:
+    """Read what `encode_charts` wrote."""
+    return msgspec.json.decode(data, type=list[ChartRef])
+
+
+def _decoder(kind: type) -> "msgspec.json.Decoder[Any]":
+    decoder = _DECODERS.get(kind)
+    if decoder is None:
+        decoder = _DECODERS[kind] = msgspec.json.Decoder(kind)
+    return decoder
+
+
+def render(value: Any) -> bytes:
+    """Return JSON made to be read in a diff: two-space indent, LF, a container of scalars on one line where it fits."""
+    lines: list[str] = []
+    _render(value, "", "", "", lines)
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _render(value: Any, indent: str, lead: str, tail: str, lines: list[str]) -> None:
+    flat = not isinstance(value, (dict, list)) or not value
+    if not flat and not any(
+        isinstance(v, (dict, list)) and v for v in (value.values() if isinstance(value, dict) else value)
+    ):
+        text = _one_line(value)
+        flat = bool(indent) and len(indent) + len(lead) + len(text) <= _LINE_MAX
+    if flat:
+        lines.append(f"{indent}{lead}{_one_line(value)}{tail}")
+        return
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    lines.append(indent + lead + opening)
+    last = len(value) - 1
+    for i, item in enumerate(value.items() if isinstance(value, dict) else value):
+        comma = "," if i < last else ""
+        if isinstance(value, dict):
+            _render(item[1], indent + "  ", f"{_scalar(item[0])}: ", comma, lines)
+        else:
+            _render(item, indent + "  ", "", comma, lines)
+    lines.append(indent + closing + tail)
+
+
+def _one_line(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_scalar(k)}: {_one_line(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_one_line(v) for v in value) + "]"
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, float):
+        return repr(value)
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,155 @@
+"""Frames: the bytes of a journal. One call of `log()` is one frame, and one write.
+
+A journal begins with 16 bytes (`LDGJRNL` and the format's digit, a random salt, a checksum of both); then come
+frames: magic, length of the payload, crc32 of the payload begun at salt XOR length, payload in msgpack. Zeros, and
+frames of another journal, are never taken for valid. Payloads are arrays that begin with their kind:
+
+    [1, {...}]                                       header: who writes here
+    [2, seq, time, step, context, {metric: value}]   rows; a value that is text is the reason of an undefined one
+    [3, seq, time, {...}]                            a chart
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ledger.errors import DamagedFile, NewerFormat
+from ledger.format.layout import FORMAT
+
+HEADER, ROWS, CHART = 1, 2, 3
+MAGIC = b"\xf5LF\n"
+HEAD = struct.Struct("<4sII")
+PREFIX_SIZE = 16
+_PREFIX = struct.Struct("<7scI")
+
+encode_payload = msgspec.msgpack.Encoder().encode
+decode_payload = msgspec.msgpack.Decoder().decode
+
+
+class Header(msgspec.Struct, omit_defaults=True):
+    """Who writes a journal, and the run's `open` entry, so that a lost one can be written again byte for byte."""
+
+    format: int
+    run: str
+    writer: str
+    attempt: int
+    host: str
+    boot: str
+    pid: int
+    time: int
+    owner: bool = False  # closes the run when it ends
+    shared: bool = False  # nobody holds it between calls (`ledger start`, `ledger log`)
+    open_name: str | None = None
+    open_data: bytes | None = None
+
+
+class Frame(NamedTuple):
+    """A valid frame: where it begins and ends, and its payload."""
+
+    start: int
+    end: int
+    payload: list[Any]
+
+
+class Gap(NamedTuple):
+    """Bytes between two valid frames that are none themselves."""
+
+    start: int
+    end: int
+
+
+def encode_prefix(salt: int) -> bytes:
+    """Return the 16 bytes that a journal begins with."""
+    head = _PREFIX.pack(b"LDGJRNL", str(FORMAT).encode(), salt)
+    return head + struct.pack("<I", zlib.crc32(head))
+
+
+def decode_prefix(data: bytes, name: str) -> int:
+    """Return the salt of a journal; raises DamagedFile or NewerFormat."""
+    if (
+        len(data) < PREFIX_SIZE
+        or data[:7] != b"LDGJRNL"
+        or zlib.crc32(data[:12]) != int.from_bytes(data[12:16], "little")
+    ):
+        raise DamagedFile(f"{name} is not a journal: its first {PREFIX_SIZE} bytes are damaged")
+    digit = data[7:8].decode("ascii", "replace")
+    if not digit.isdigit() or int(digit) > FORMAT:
+        raise NewerFormat(f"{name} has format {digit}; this version of ledger reads up to {FORMAT}")
+    return int.from_bytes(data[8:12], "little")
+
+
+def encode_frame(payload: bytes, salt: int) -> bytes:
+    """Return the frame of a payload."""
+    size = len(payload)
+    return HEAD.pack(MAGIC, size, zlib.crc32(payload, salt ^ size)) + payload
+
+
+def encode_header(header: Header, salt: int) -> bytes:
+    """Return the frame of a journal's header."""
+    return encode_frame(encode_payload([HEADER, header]), salt)
+
+
+def decode_header(payload: list[Any], name: str) -> Header:
+    """Read a header from its payload; raises DamagedFile or NewerFormat."""
+    try:
+        header = msgspec.convert(payload[1], Header)
+    except (msgspec.ValidationError, IndexError) as error:
+        raise DamagedFile(f"{name} has a header that cannot be read: {error}") from None
+    if payload[0] != HEADER:
+        raise DamagedFile(f"{name} does not begin with a header")
+    if header.format > FORMAT:
+        raise NewerFormat(f"{name} has format {header.format}; this version of ledger reads up to {FORMAT}")
+    return header
+
+
+def frame_at(data: bytes, start: int, salt: int) -> Frame | None:
+    """Return the frame that begins at `start`, or None if there is no valid one."""
+    if start + HEAD.size > len(data):
+        return None
+    magic, size, checksum = HEAD.unpack_from(data, start)
+    end = start + HEAD.size + size
+    if magic != MAGIC or size == 0 or end > len(data):
+        return None
+    payload = data[start + HEAD.size : end]
+    if zlib.crc32(payload, salt ^ size) != checksum:
+        return None
+    try:
+        decoded = decode_payload(payload)
+    except msgspec.DecodeError:
+        return None
+    return Frame(start, end, decoded) if isinstance(decoded, list) and decoded else None
+
+
+def next_frame(data: bytes, start: int, salt: int) -> Frame | None:
+    """Return the first valid frame at or after `start`, or None."""
+    while (start := data.find(MAGIC, start)) >= 0:
+        if frame := frame_at(data, start, salt):
+            return frame
+        start += 1
+    return None
+
+
+def frames(data: bytes, salt: int, start: int = PREFIX_SIZE) -> Iterator[Frame | Gap]:
+    """Yield the valid frames and the gaps between them; a torn tail is neither."""
+    while start < len(data):
+        frame = frame_at(data, start, salt)
+        if frame is None:
+            frame = next_frame(data, start + 1, salt)
+            if frame is None:
+                return
+            yield Gap(start, frame.start)
+        yield frame
+        start = frame.end
+
+
+def last_frame(data: bytes, salt: int, start: int = 0) -> Frame | None:
+    """Return the last valid frame of `data`, searched from the end, or None."""
+    end = len(data)
+    while (at := data.rfind(MAGIC, start, end)) >= 0:
+        if frame := frame_at(data, at, salt):
+            return frame
+        end = at
+    return None

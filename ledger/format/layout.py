@@ -1,0 +1,128 @@
+"""Where things lie under `.ledger`: every path and file name, and the constant texts that protect the folder."""
+
+import re
+from typing import NamedTuple
+
+from ledger.format.ids import day_of, is_run_id, stamp
+
+FORMAT = 0  # becomes 1, and is frozen, when the first three milestones are closed
+FOLDER = ".ledger"
+SCHEMA_FILE = ".ledger-schema"
+
+KINDS = ("open", "rows", "close", "annotate", "retract", "resume")
+
+README = """\
+# .ledger
+
+This folder holds experiment results: metric rows (Parquet), entries (JSON) and charts (blobs).
+It is maintained by `ledger` (https://pypi.org/project/ledger-ml). Commit it beside the code.
+
+- `runs/DAY/RUN/` one folder a run: `*.json` says what happened, `*.parquet` holds the metric rows.
+- `blobs/` charts and files, each named by the sha256 of its bytes.
+- `journal/` rows of runs in progress on this machine; git ignores it.
+
+Files are written once and never changed, so branches merge without conflicts. Do not edit them:
+`ledger log`, `ledger tag` and `ledger rm` add new files that correct the old ones.
+Any Parquet reader can read the rows; with DuckDB: SELECT * FROM '.ledger/runs/*/*/*.parquet'.
+"""
+
+# `!*` and `!*/` undo rules of outer .gitignore files (`runs/`, `*.parquet`) that would drop results silently.
+GITIGNORE = "!*\n!*/\n/journal/\n.tmp-*\n"
+GITATTRIBUTES = "* -text -eol -filter -ident -working-tree-encoding -merge\n"
+
+CONSTANT_FILES = {"README.md": README, ".gitignore": GITIGNORE, ".gitattributes": GITATTRIBUTES}
+
+# Extensions a blob may carry, because forges and editors show them, with the media type each stands for.
+MEDIA_TYPES = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "svg": "image/svg+xml",
+    "bmp": "image/bmp",
+    "tiff": "image/tiff",
+    "pdf": "application/pdf",
+    "html": "text/html",
+    "txt": "text/plain",
+    "log": "text/plain",
+    "md": "text/markdown",
+    "csv": "text/csv",
+    "tsv": "text/tab-separated-values",
+    "json": "application/json",
+    "jsonl": "application/jsonl",
+    "toml": "application/toml",
+    "yaml": "application/yaml",
+    "yml": "application/yaml",
+    "parquet": "application/vnd.apache.parquet",
+    "npy": "application/octet-stream",
+    "npz": "application/zip",
+    "wav": "audio/wav",
+    "mp3": "audio/mpeg",
+    "mp4": "video/mp4",
+    "bin": "application/octet-stream",
+}
+
+_ENTRY = re.compile(r"([0-9]{8}-[0-9]{6}-[0-9]{6})-([a-z][a-z0-9]*)-([0-9a-f]{16})\.json")
+_SEGMENT = re.compile(r"([0-9a-f]{16})\.parquet")
+
+
+class EntryName(NamedTuple):
+    """What the file name of an entry says."""
+
+    stamp: str
+    kind: str
+    id: str
+
+
+def run_folder(run: str) -> str:
+    """Return a run's folder, relative to `.ledger`."""
+    return f"runs/{day_of(run)}/{run}"
+
+
+def entry_name(time: int, kind: str, sha256: str) -> str:
+    """Return the file name of an entry: its time, its kind, and the head of the sha256 of its bytes."""
+    return f"{stamp(time)}-{kind}-{sha256[:16]}.json"
+
+
+def parse_entry_name(name: str) -> EntryName | None:
+    """Read the file name of an entry, or return None if it is none."""
+    m = _ENTRY.fullmatch(name)
+    return EntryName(*m.groups()) if m else None
+
+
+def segment_name(sha256: str) -> str:
+    """Return the file name of a segment within its run's folder."""
+    return f"{sha256[:16]}.parquet"
+
+
+def parse_segment_name(name: str) -> str | None:
+    """Return the sha16 in the file name of a segment, or None if it is none."""
+    m = _SEGMENT.fullmatch(name)
+    return m.group(1) if m else None
+
+
+def blob_path(sha256: str, extension: str) -> str:
+    """Return the path of a blob, relative to `.ledger`."""
+    return f"blobs/{sha256[:2]}/{sha256}.{extension}"
+
+
+def journal_folder(run: str) -> str:
+    """Return the folder of a run's journals, relative to `.ledger`."""
+    return f"journal/{run}"
+
+
+def journal_path(run: str, writer: str) -> str:
+    """Return the path of a writer's journal, relative to `.ledger`."""
+    return f"journal/{run}/{writer}.journal"
+
+
+def is_run_folder(name: str) -> bool:
+    """Say whether a folder of this name holds a run."""
+    return is_run_id(name)
+
+
+def blob_extension(name: str) -> str:
+    """Return the extension a blob takes from a file name: lower case, from the list, else `bin`."""
+    extension = name.rpartition(".")[2].lower() if "." in name else ""
+    return extension if extension in MEDIA_TYPES else "bin"

@@ -1,0 +1,212 @@
+"""Values: what may be logged and what it becomes; float64 for metrics, plain JSON for params.
+
+Nothing is rounded or replaced: a float32 is widened, an integer that float64 cannot hold is refused, NaN and the
+infinities stay what they are. In JSON, where they have no form, they are `{"$float": "NaN"}`.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from ledger.errors import InvalidParam, InvalidValue
+
+INT_MAX = 2**53
+STEP_MAX = 2**62
+_DEPTH_MAX = 64
+
+
+class Undefined(msgspec.Struct, frozen=True):
+    """A metric that has no value, and why: `Undefined("only one class")`. It is stored as null with its reason."""
+
+    reason: str
+
+
+def to_float(name: str, value: Any) -> float | Undefined:
+    """Return the value of metric `name` as float64; raises InvalidValue for what is no real number.
+
+    Takes Python and NumPy numbers and bools, and 0-d arrays and tensors of any library that has `item()`.
+    """
+    kind = type(value)
+    if kind is float:
+        return value  # type: ignore[no-any-return]
+    if kind is int:
+        return _from_int(name, value)
+    if kind is bool:
+        return 1.0 if value else 0.0
+    if kind is Undefined:
+        return value  # type: ignore[no-any-return]
+    if value is None or isinstance(value, (str, bytes, complex, Mapping, list, tuple, set)):
+        raise InvalidValue(
+            f"metric {name!r} must be a number, not {kind.__name__}: {_short(value)}",
+            hint="text belongs into params, a note or log_text; use ledger.Undefined(reason) for a value that has none",
+        )
+    if (size := getattr(value, "ndim", None)) is not None and size != 0:
+        shape = tuple(getattr(value, "shape", ()))
+        raise InvalidValue(
+            f"metric {name!r} must be a single number, not an array of shape {shape}",
+            hint="log its mean, or one of its elements: x.mean().item()",
+        )
+    if hasattr(value, "item"):
+        inner = value.item()
+        if type(inner) is kind:
+            raise InvalidValue(f"metric {name!r} must be a number, not {kind.__name__}")
+        return to_float(name, inner)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, int) or hasattr(value, "__index__"):
+        return _from_int(name, int(value))
+    if hasattr(value, "__float__"):
+        return float(value)
+    raise InvalidValue(f"metric {name!r} must be a number, not {kind.__name__}: {_short(value)}")
+
+
+def _from_int(name: str, value: int) -> float:
+    if -INT_MAX <= value <= INT_MAX:
+        return float(value)
+    try:
+        result = float(value)
+    except OverflowError:
+        result = math.inf
+    if result == value:
+        return result
+    raise InvalidValue(
+        f"metric {name!r} is the integer {_short(value)}, which float64 cannot hold exactly (the limit is 2^53)",
+        hint="log it as a param, or as float(value) if rounding is meant",
+    )
+
+
+def to_step(step: Any) -> int | None:
+    """Return the step as an int, or None; raises InvalidValue for anything but a whole number."""
+    if step is None or type(step) is int:
+        result = step
+    elif not isinstance(step, (bool, float, str)) and hasattr(step, "__index__"):
+        result = step.__index__()
+    elif hasattr(step, "item") and getattr(step, "ndim", None) == 0 and isinstance(step.item(), int):
+        result = int(step.item())
+    else:
+        raise InvalidValue(f"step must be a whole number, not {type(step).__name__}: {_short(step)}")
+    if result is not None and not -STEP_MAX <= result <= STEP_MAX:
+        raise InvalidValue(f"step {result} is beyond the limit of 2^62")
+    return result  # type: ignore[no-any-return]
+
+
+def flatten(metrics: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested metrics as one level, names joined with `/`; raises InvalidValue when two come out alike."""
+    flat: dict[str, Any] = {}
+    _flatten(metrics, prefix, flat, 0)
+    return flat
+
+
+def _flatten(metrics: Mapping[Any, Any], prefix: str, flat: dict[str, Any], depth: int) -> None:
+    if depth > _DEPTH_MAX:
+        raise InvalidValue(f"metrics are nested deeper than {_DEPTH_MAX} levels")
+    for key, value in metrics.items():
+        name = prefix + key if isinstance(key, str) else prefix + str(key)
+        if isinstance(value, Mapping):
+            _flatten(value, name + "/", flat, depth + 1)
+        elif name in flat:
+            raise InvalidValue(f"metric {name!r} is given twice in one call: {flat[name]!r} and {value!r}")
+        else:
+            flat[name] = value
+
+
+def to_params(params: Any) -> dict[str, Any]:
+    """Return params (a mapping, dataclass or argparse namespace) as plain JSON values, types kept.
+
+    Raises InvalidParam naming the parameter that has no JSON form.
+    """
+    if params is None:
+        return {}
+    plain = _plain(params, "", 0)
+    if not isinstance(plain, dict):
+        raise InvalidParam(
+            f"params must be a mapping, a dataclass or an argparse namespace, not {type(params).__name__}",
+            hint='for instance params={"lr": 0.001}',
+        )
+    return plain
+
+
+def to_param(name: str, value: Any) -> Any:
+    """Return one parameter's value as plain JSON values, types kept."""
+    return _plain(value, name, 0)
+
+
+def _plain(value: Any, path: str, depth: int) -> Any:
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return _plain_scalar(value, path)
+    if depth > _DEPTH_MAX:
+        raise InvalidParam(f"param {path!r} is nested deeper than {_DEPTH_MAX} levels")
+    if isinstance(value, Mapping):
+        result: dict[str, Any] = {}
+        for key, inner in value.items():
+            if not isinstance(key, (str, int, float)) or key == "":
+                raise InvalidParam(f"param {path or 'params'!r} has the key {key!r}; keys must be text")
+            result[_plain_scalar(key if isinstance(key, str) else str(key), path)] = _plain(
+                inner, f"{path}.{key}" if path else str(key), depth + 1
+            )
+        return result
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner, f"{path}[{i}]", depth + 1) for i, inner in enumerate(value)]
+    if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
+        return _plain({f: getattr(value, f) for f in value.__dataclass_fields__}, path, depth)
+    if hasattr(value, "tolist") and getattr(value, "size", 1 << 30) <= 1000:
+        return _plain(value.tolist(), path, depth + 1)
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        return _plain(value.item(), path, depth + 1)
+    if hasattr(value, "__fspath__"):
+        return str(value.__fspath__())
+    if hasattr(value, "_get_kwargs"):  # argparse.Namespace, without importing argparse
+        return _plain(vars(value), path, depth)
+    if type(value).__module__ == "enum" or hasattr(type(value), "__members__"):
+        return _plain(value.value, path, depth + 1)
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    raise InvalidParam(
+        f"param {path or 'params'!r} is a {type(value).__name__}, which has no JSON form: {_short(value)}",
+        hint="give text, a number, a bool, None, a list or a dict of these",
+    )
+
+
+def _plain_scalar(value: Any, path: str) -> Any:
+    if isinstance(value, str):
+        text = str.__str__(value)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise InvalidParam(f"param {path!r} is text that is not valid Unicode: {_short(value)}") from None
+        return text
+    if isinstance(value, bool) or value is None:
+        return value
+    return int(value) if isinstance(value, int) else float(value)
+
+
+def wrap(value: Any) -> Any:
+    """Return plain values with non-finite floats as `{"$float": ...}`, so that JSON can hold them; `unwrap` undoes it.
+
+    A real key that begins with `$` gets a second one.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"$float": "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"}
+    if isinstance(value, dict):
+        return {("$" + k if k.startswith("$") else k): wrap(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [wrap(v) for v in value]
+    return value
+
+
+def unwrap(value: Any) -> Any:
+    """Return what `wrap` was given."""
+    if isinstance(value, dict):
+        if len(value) == 1 and "$float" in value:
+            return float(value["$float"])
+        return {(k[1:] if k.startswith("$") else k): unwrap(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [unwrap(v) for v in value]
+    return value
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

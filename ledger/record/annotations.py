@@ -1,0 +1,63 @@
+"""What is said of a run afterwards: tags, params, name, note (`annotate`), and taking it out of view (`retract`)."""
+
+from ledger.errors import NoSuchRun, UsageError
+from ledger.format import entries as form
+from ledger.format import layout
+from ledger.format.entries import Operation
+from ledger.format.values import wrap
+from ledger.record.late import newest_time, refuse_retracted
+from ledger.store import entries, journal
+from ledger.store.tree import Tree
+
+
+def annotate(tree: Tree, run: str, operations: list[Operation], author: str, reason: str | None = None) -> str | None:
+    """Add an `annotate` entry and return its id; nothing is written where there is nothing to say."""
+    if not operations:
+        return None
+    refuse_retracted(tree, run)
+    found, time = _look(tree, run)
+    wrapped = [Operation(o.op, o.key, wrap(o.value)) for o in operations]
+    header = form.header("annotate", run, time, author, entries.heads(found))
+    return entries.write(tree, form.Annotate(**header, reason=reason, operations=wrapped))
+
+
+def retract(tree: Tree, run: str, author: str, reason: str | None = None, *, target: str | None = None) -> str:
+    """Take a run, or one entry of it, out of every view; its files stay. Returns the id of the entry that says so."""
+    found, time = _look(tree, run)
+    target = target or run
+    if target in entries.retracted(found):
+        raise UsageError(f"{target} is out of view already", hint=f"bring it back with: ledger restore {run}")
+    header = form.header("retract", run, time, author, entries.heads(found))
+    return entries.write(tree, form.Retract(**header, target=target, reason=reason))
+
+
+def restore(tree: Tree, run: str, author: str, reason: str | None = None) -> list[str]:
+    """Retract every retraction of a run that is known here; returns the ids of the entries that say so."""
+    found, time = _look(tree, run)
+    if run not in entries.retracted(found):
+        raise UsageError(f"the run {run} is in view; there is nothing to restore")
+    gone = entries.retracted(found)
+    against = [r.id for r in found if isinstance(r.entry, form.Retract) and r.entry.target == run and r.id not in gone]
+    after = entries.heads(found)
+    written = []
+    for offset, id in enumerate(against):
+        header = form.header("retract", run, time + offset, author, after)
+        written.append(entries.write(tree, form.Retract(**header, target=id, reason=reason)))
+        after = [written[-1]]
+    return written
+
+
+def _look(tree: Tree, run: str) -> tuple[list[entries.Read], int]:
+    found = entries.read_all(tree, layout.run_folder(run), run).read
+    if not found:
+        raise NoSuchRun(f"there is no run {run}")
+    return found, max(journal.now_us(), newest_time(tree, run) + 1)
+
+
+def tag_operations(tags: list[str]) -> list[Operation]:
+    """Return the operations of words such as `star`, `+star` or `-old`."""
+    operations = []
+    for word in tags:
+        remove = word.startswith("-")
+        operations.append(Operation("remove" if remove else "add", word[1:] if word[:1] in "+-" else word))
+    return operations

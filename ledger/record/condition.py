@@ -1,0 +1,63 @@
+"""What is going on in a ledger: unclosed runs, journals left behind, and what git would leave out; for `status`."""
+
+import os
+from typing import Any
+
+from ledger import git
+from ledger.record import start
+from ledger.store import fold, journal
+from ledger.store.state import RunState
+from ledger.store.tree import Tree
+
+
+def stale(tree: Tree) -> list[str]:
+    """Return the ids of unclosed runs whose process is gone, and of closed ones that have a journal left."""
+    found = []
+    for run in sorted(journal.runs(tree)):
+        presence = journal.presence(tree, run)
+        if not presence.held and (presence.left or fold.is_closed(tree, run)):
+            found.append(run)
+    return found
+
+
+def condition(tree: Tree, states: list[RunState]) -> dict[str, Any]:
+    """Return what `ledger status` says, as its JSON document."""
+    counts: dict[str, int] = {}
+    for state in states:
+        counts[state.status] = counts.get(state.status, 0) + 1
+    order = ("running", "open", "interrupted", "failed", "finished")
+    return {
+        "schema": "ledger.status/1",
+        "path": tree.root,
+        "runs": {status: counts[status] for status in order if status in counts},
+        "unclosed": [
+            {"id": s.id, "name": s.name, "status": s.status}
+            for s in states
+            if s.status in ("running", "open", "interrupted")
+        ],
+        "stale": stale(tree),
+        "notices": _notices(tree),
+    }
+
+
+def _notices(tree: Tree) -> list[str]:
+    notices = []
+    if git.top(tree.top) is None:
+        notices.append("not in a git repository: results are kept, but not versioned")
+    elif start.ignored(tree):
+        notices.append(
+            "git ignores this ledger, so results are not committed: remove the rule for .ledger from .gitignore "
+            "(see: git check-ignore -v .ledger/README.md)"
+        )
+    if other := other_ledger():
+        notices.append(f"another program called ledger comes first on PATH ({other}); use: git ledger ...")
+    return notices
+
+
+def other_ledger() -> str | None:
+    """Return the `ledger` that comes first on PATH, if it is not ours: there is an accounting program of that name."""
+    for folder in os.get_exec_path():
+        path = os.path.join(folder, "ledger")
+        if os.access(path, os.X_OK) and os.path.isfile(path):
+            return None if os.path.exists(os.path.join(folder, "git-ledger")) else path
+    return None

@@ -1,0 +1,65 @@
+"""Finishing runs from outside: `ledger finish RUN` ends a shared run or takes up what a dead process left."""
+
+from typing import NamedTuple
+
+from ledger.errors import InvalidValue, LedgerError
+from ledger.record import late, seal
+from ledger.store import fold, journal
+from ledger.store.tree import Tree
+
+STATUSES = ("finished", "failed", "interrupted")
+
+
+class Finished(NamedTuple):
+    """What finishing a run did: its status now, the rows and charts sealed, the bytes that were damaged."""
+
+    run: str
+    status: str
+    rows: int
+    charts: int
+    gaps: list[str]
+
+
+def finish(tree: Tree, run: str, author: str, status: str | None = None, *, force: bool = False) -> Finished:
+    """Seal the journals of a run that nobody holds, and close it if it is open.
+
+    A run begun by `ledger start` becomes `status`, else `finished`; one whose process died becomes `interrupted`.
+    Raises InvalidValue for a run that a process holds.
+    """
+    if status is not None and status not in STATUSES:
+        raise InvalidValue(f"the status {status!r} is none of {', '.join(STATUSES)}")
+    late.refuse_retracted(tree, run)
+    found = journal.presence(tree, run)
+    closed = fold.is_closed(tree, run)
+    if found.held and not closed:
+        raise InvalidValue(
+            f"the run {run} is running: a process holds its journal",
+            hint="it closes the run when it ends; end it first",
+        )
+    foreign = [path for path in found.foreign if not (force or seal.idle(tree, path))]
+    if foreign and not closed:
+        raise InvalidValue(
+            f"the run {run} has a journal of another machine, written within a day",
+            hint=f"if it runs there no more: ledger finish {run} --force",
+        )
+    dead = bool(found.left or found.foreign)
+    word = status or ("interrupted" if dead else "finished")
+    closing = seal.Closing(word, sealer=status is None and dead)
+    done = seal.finish(tree, run, author, closing, force=force)
+    return Finished(run, fold.fold(tree, run).status, done.rows, done.charts, done.gaps)
+
+
+def finish_stale(tree: Tree, author: str) -> dict[str, "Finished | LedgerError"]:
+    """Finish every run whose process is gone, and shared ones that were idle for a day; what was done, or why not."""
+    done: dict[str, Finished | LedgerError] = {}
+    for run in sorted(journal.runs(tree)):
+        found = journal.presence(tree, run)
+        shared_idle = bool(found.shared) and all(seal.idle(tree, path) for path in found.shared)
+        foreign_idle = bool(found.foreign) and all(seal.idle(tree, path) for path in found.foreign)
+        if found.held or not (found.left or shared_idle or foreign_idle or fold.is_closed(tree, run)):
+            continue
+        try:
+            done[run] = finish(tree, run, author)
+        except LedgerError as error:
+            done[run] = error
+    return done

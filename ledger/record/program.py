@@ -1,0 +1,111 @@
+"""A program as a run: `ledger run -- CMD` passes LEDGER_RUN on, keeps the tail of the output and the exit status."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from typing import IO, Any
+
+from ledger.errors import UsageError
+from ledger.record.redact import redact_text
+from ledger.record.run import Run
+
+TAIL_BYTES = 64 << 10
+OUTPUT = "output"  # the chart that holds the tail
+
+
+class Tail:
+    """The last bytes of what went by."""
+
+    def __init__(self, limit: int = TAIL_BYTES) -> None:
+        self._parts: deque[bytes] = deque()
+        self._size, self._limit, self.cut = 0, limit, False
+        self._lock = threading.Lock()
+
+    def add(self, data: bytes) -> None:
+        """Take bytes in, and let the oldest go."""
+        with self._lock:
+            self._parts.append(data)
+            self._size += len(data)
+            while self._size - len(self._parts[0]) >= self._limit:
+                self._size -= len(self._parts.popleft())
+                self.cut = True
+
+    def text(self) -> str:
+        """Return the tail as text, redacted, beginning with a whole line where something was cut off."""
+        data = b"".join(self._parts)
+        if len(data) > self._limit:
+            data, self.cut = data[-self._limit :], True
+        if self.cut:
+            data = data.partition(b"\n")[2] or data
+        text = redact_text(data.decode("utf-8", "replace"))
+        return f"... (the beginning was cut off)\n{text}" if self.cut else text
+
+
+def run_program(run: Run, directory: str, command: list[str], *, keep_output: bool) -> int:
+    """Run a command as a run that this process owns, close the run, and return the command's exit status.
+
+    A command ended by a signal gives 128 + its number, as a shell does. Raises UsageError where it cannot be started.
+    """
+    environment = {**os.environ, "LEDGER_RUN": run.id, "LEDGER_DIR": directory, "PYTHONUNBUFFERED": "1"}
+    pipe = subprocess.PIPE if keep_output else None
+    tail = Tail()
+    try:
+        process = subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe)
+    except OSError as error:
+        run.finish("failed", exit_status=127, error=f"cannot run {command[0]}: {error.strerror}")
+        raise UsageError(f"cannot run {command[0]!r}: {error.strerror}", hint=f"the run {run.id} is failed") from None
+    threads = [
+        threading.Thread(target=_forward, args=(source, target, tail), daemon=True)
+        for source, target in ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
+        if source is not None
+    ]
+    for thread in threads:
+        thread.start()
+    code = _wait(process)
+    for thread in threads:
+        thread.join(timeout=5)  # a grandchild may keep the pipe open
+    if keep_output and (text := tail.text()).strip():
+        run.log_text(OUTPUT, text)
+    status = 128 - code if code < 0 else code
+    word = f"ended by {signal.Signals(-code).name}" if code < 0 else None
+    run.finish("finished" if status == 0 else "failed", exit_status=status, error=word)
+    return status
+
+
+def _wait(process: "subprocess.Popen[bytes]") -> int:
+    """Wait for the program; Ctrl-C reaches it by itself, SIGTERM is passed on."""
+    main = threading.current_thread() is threading.main_thread()
+    old: list[Any] = []
+    if main:
+        old = [
+            (signal.SIGINT, signal.signal(signal.SIGINT, lambda *_: None)),
+            (signal.SIGTERM, signal.signal(signal.SIGTERM, lambda *_: process.terminate())),
+        ]
+    try:
+        return process.wait()
+    finally:
+        for number, handler in old:
+            signal.signal(number, handler)
+
+
+def _forward(source: IO[bytes], target: Any, tail: Tail) -> None:
+    """Pass output on as it comes; a target that has gone does not stop the program from being heard."""
+    out = getattr(target, "buffer", None)
+    while chunk := os.read(source.fileno(), 1 << 16):
+        tail.add(chunk)
+        try:
+            if out is not None:
+                out.write(chunk)
+                out.flush()
+            else:
+                target.write(chunk.decode("utf-8", "replace"))
+        except (OSError, ValueError):
+            out, target = None, _Nowhere()
+
+
+class _Nowhere:
+    def write(self, text: str) -> None:
+        """Take text and forget it."""

@@ -1,0 +1,370 @@
+"""A run being written: what training code holds. Each `log` is one frame in this process's own journal.
+
+Nothing here loads Arrow, pandas or a drawing library; sealing does, at `finish()`. An I/O fault never stops the
+training; a wrong argument raises at once and writes nothing.
+"""
+
+import atexit
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from ledger import git
+from ledger.errors import InvalidValue, LedgerError, LedgerWarning, RunFinished
+from ledger.format import entries as form
+from ledger.format import names, values
+from ledger.record import annotations, late, pictures, seal
+from ledger.store import fold, journal
+from ledger.store.tree import Tree
+
+ROLL_BYTES = 64 << 20  # a journal of this size is sealed while the run goes on
+
+_open_runs: "dict[int, Run]" = {}
+
+
+class Run:
+    """A run that this process writes to; made by `ledger.start`. Use it as a context manager, or call `finish()`.
+
+    `owner` says that finishing closes the run; a process that joined one seals its own rows and leaves it open.
+    """
+
+    def __init__(
+        self,
+        tree: Tree,
+        id: str,
+        name: str,
+        author: str,
+        *,
+        attempt: int = 1,
+        owner: bool = True,
+        since: int = 0,
+        opened: form.Encoded | None = None,
+    ) -> None:
+        self.id, self.name, self.owner, self.attempt = id, name, owner, attempt
+        self._tree, self._author, self._since = tree, author, since
+        self._lock = threading.RLock()
+        self._finished = False
+        self._forked = False
+        self._ready = True  # neither finished nor forked: the short way of log() may be taken
+        self._branch = git.branch(tree.top)
+        self._next: dict[str, int] = {}  # without context: the step that comes next
+        self._next_in: dict[tuple[str, str], int] = {}  # with context
+        self._stored_steps: dict[str, int] | None = None if attempt > 1 or not owner else {}
+        self._sealing: list[threading.Thread] = []
+        header = journal.new_header(id, attempt, owner=owner, opened=opened)
+        self._writer = journal.Writer(tree, header, since=since)
+        _open_runs[builtin_id(self)] = self
+
+    def __repr__(self) -> str:
+        return f"<ledger.Run {self.id}{' (finished)' if self._finished else ''}>"
+
+    def log(
+        self,
+        metrics: Mapping[str, Any],
+        step: int | None = None,
+        *,
+        split: str | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Log metrics: names to numbers; nested mappings are joined with `/`.
+
+        Args:
+            metrics: Python, NumPy or 0-d tensor numbers; NaN and infinities are kept; `ledger.Undefined(reason)`.
+            step: a whole number, in any order; without it each metric goes on after its greatest step.
+            split: put in front of each name: `split="val"` writes `val/loss`.
+            context: tells series of one metric apart, such as `{"fold": 1}`.
+
+        Raises InvalidValue, InvalidName or RunFinished; then nothing of the call was written.
+        """
+        if type(metrics) is dict and type(step) is int and split is None and context is None:
+            following, after = self._next, step + 1
+            for name, value in metrics.items():
+                if type(value) is not float or name not in following:
+                    break
+            else:
+                with self._lock:
+                    if self._ready and metrics and -values.STEP_MAX <= step <= values.STEP_MAX:
+                        for name in metrics:
+                            if following[name] < after:
+                                following[name] = after
+                        self._writer.rows(step, None, metrics)
+                        if self._writer.end > ROLL_BYTES:
+                            self._roll()
+                        return
+        self._log_checked(metrics, step, split, context)
+
+    def _log_checked(
+        self, metrics: Mapping[str, Any], step: Any, split: str | None, context: Mapping[str, Any] | None
+    ) -> None:
+        call = check_rows(metrics, step, split, context)
+        with self._lock:
+            self._alive()
+            if call.step is not None:
+                for name in call.values:
+                    self._advance(name, call.context, call.step + 1)
+                groups = {call.step: call.values}
+            else:
+                groups = {}
+                for name, value in call.values.items():
+                    at = self._following(name, call.context)
+                    groups.setdefault(at, {})[name] = value
+                    self._advance(name, call.context, at + 1)
+            for at, group in groups.items():
+                self._writer.rows(at, call.context, late.plain(group))
+            if self._writer.end > ROLL_BYTES:
+                self._roll()
+
+    def _advance(self, name: str, context: str | None, following: int) -> None:
+        if context is None:
+            self._next[name] = max(following, self._next.get(name, following))
+        else:
+            key = (name, context)
+            self._next_in[key] = max(following, self._next_in.get(key, following))
+
+    def _following(self, name: str, context: str | None) -> int:
+        """Return the step after the greatest one of a series, in this process or, in a joined run, in the store."""
+        known = self._next.get(name) if context is None else self._next_in.get((name, context))
+        if self._stored_steps is None:
+            self._stored_steps = {
+                key: s.last_step if s.last_step is not None else s.max_step or 0
+                for key, s in fold.fold(self._tree, self.id).metrics.items()
+                if s.last_step is not None
+            }
+        stored = self._stored_steps.get(names.metric_key(name, context))
+        return max(0 if known is None else known, 0 if stored is None else stored + 1)
+
+    def log_metric(
+        self, name: str, value: Any, step: int | None = None, *, context: Mapping[str, Any] | None = None
+    ) -> None:
+        """Log one metric; see `log`."""
+        self.log({name: value}, step, context=context)
+
+    def log_chart(
+        self,
+        name: str,
+        chart: Any,
+        step: int | None = None,
+        *,
+        caption: str | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Log a chart: a path, bytes, a matplotlib figure, a PIL image, or an array of shape (H, W[, 3 or 4]).
+
+        With steps, charts of one name are a series of pictures.
+        """
+        self._chart(check_chart(name, pictures.to_picture(name, chart), step, context, caption))
+
+    def log_text(self, name: str, text: str, step: int | None = None, *, caption: str | None = None) -> None:
+        """Log a text of any length; it is kept like a chart, as `text/plain`."""
+        self._chart(check_chart(name, pictures.from_text(str(text)), step, None, caption))
+
+    def log_file(
+        self, name: str, path: "str | os.PathLike[str]", step: int | None = None, *, caption: str | None = None
+    ) -> None:
+        """Log a file's bytes; it is kept like a chart, with its extension where editors know it."""
+        self._chart(check_chart(name, pictures.from_file(name, path), step, None, caption))
+
+    def _chart(self, call: late.ChartCall) -> None:
+        with self._lock:
+            self._alive()
+            try:
+                fields = late.chart_fields(self._tree, *call)
+            except LedgerError as error:
+                warnings.warn(f"ledger: chart {call.name!r} is lost: {error.message}", LedgerWarning, stacklevel=3)
+                return
+            self._writer.chart(fields)
+
+    def log_params(self, params: Any) -> None:
+        """Add or change params after the start; the change is kept as an entry of its own."""
+        flat = flatten_params(values.to_params(params))
+        self._annotate([form.Operation("set", f"params.{key}", value) for key, value in flat.items()])
+
+    def tag(self, *tags: str) -> None:
+        """Add tags; `-old` removes one."""
+        for tag in tags:
+            names.check_text("tag", tag.lstrip("+-") if isinstance(tag, str) else tag)
+        self._annotate(annotations.tag_operations(list(tags)))
+
+    def note(self, text: str) -> None:
+        """Set the run's note."""
+        self._annotate([form.Operation("set", "note", str(text))])
+
+    def _annotate(self, operations: list[form.Operation]) -> None:
+        with self._lock:
+            self._alive()
+            annotations.annotate(self._tree, self.id, operations, self._author)
+
+    def _alive(self) -> None:
+        """Make sure that rows of this process have a journal of their own; raise RunFinished after `finish()`."""
+        if self._finished:
+            raise RunFinished(
+                f"the run {self.id} is finished",
+                hint=f"add to it with: ledger.open().run({self.id!r}).log(...)",
+            )
+        if self._forked:
+            self._forked, self._ready, self.owner = False, True, False
+            _open_runs[builtin_id(self)] = self
+            since = late.newest_time(self._tree, self.id)
+            self._writer = journal.Writer(self._tree, journal.new_header(self.id, self.attempt), since=since)
+
+    def _roll(self) -> None:
+        """Go on in a new journal, and seal the full one in the background."""
+        full = self._writer
+        header = journal.new_header(self.id, self.attempt)
+        self._writer = journal.Writer(self._tree, header, since=full.time)
+        thread = threading.Thread(target=self._seal_full, args=(full,), daemon=True, name="ledger-seal")
+        self._sealing.append(thread)
+        thread.start()
+
+    def _seal_full(self, full: journal.Writer) -> None:
+        try:
+            taken = seal.take(self._tree, os.path.relpath(full.path, self._tree.root), full.fd)
+            if taken is not None:
+                seal.seal(self._tree, self.id, [taken], self._author)
+        except (LedgerError, OSError) as error:
+            # The journal keeps the rows; finish() takes it up again.
+            warnings.warn(f"ledger: a full journal of {self.id} is sealed later: {error}", LedgerWarning, stacklevel=2)
+
+    def finish(self, status: str = "finished", *, exit_status: int | None = None, error: str | None = None) -> None:
+        """Seal what was logged, and close the run if this process opened it. Calling it again does nothing.
+
+        Raises StorageFault if rows could not be written; then the run is not finished, and the call can be repeated.
+        """
+        with self._lock:
+            if self._finished:
+                return
+            if self._forked:  # a child that logged nothing has nothing to seal
+                self._finished = True
+                return
+            self._writer.flush()
+            for thread in self._sealing:
+                thread.join()
+            self._finish(seal.Closing(status, exit_status=exit_status, error=error))
+            self._finished, self._ready = True, False
+            _open_runs.pop(builtin_id(self), None)
+        now = git.branch(self._tree.top)
+        if now != self._branch:
+            warnings.warn(
+                f"ledger: the branch changed from {self._branch} to {now} while {self.id} ran; its files are here",
+                LedgerWarning,
+                stacklevel=2,
+            )
+
+    def _finish(self, closing: seal.Closing) -> None:
+        own = os.path.relpath(self._writer.path, self._tree.root)
+        taken = seal.take(self._tree, own, self._writer.fd)
+        self._writer.fd = -1
+        mine = [taken] if taken is not None else []
+        if not self.owner:
+            seal.seal(self._tree, self.id, mine, self._author)
+            return
+        found = journal.presence(self._tree, self.id)
+        others = [item for path in [*found.left, *found.shared] if (item := seal.take(self._tree, path)) is not None]
+        if fold.is_closed(self._tree, self.id):
+            seal.seal(self._tree, self.id, [*mine, *others], self._author)
+        else:
+            seal.seal(self._tree, self.id, [*mine, *others], self._author, closing)
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if error is None:
+            self.finish()
+        else:
+            self.finish("failed", error=describe(error))
+
+
+class DisabledRun(Run):
+    """What `ledger.start` gives under LEDGER_MODE=disabled: every call is checked for nothing and does nothing."""
+
+    def __init__(self, name: str) -> None:
+        self.id, self.name, self.owner, self.attempt = "disabled", name, False, 1
+        self._finished = self._forked = self._ready = False
+
+    def log(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing."""
+
+    log_metric = log_chart = log_text = log_file = log_params = tag = note = finish = log
+
+
+builtin_id = id
+
+
+def describe(error: BaseException) -> str:
+    """Return the last line of a traceback, redacted and not too long."""
+    from ledger.record.redact import redact_text
+
+    text = f"{type(error).__name__}: {error}".strip().rstrip(":")
+    return redact_text(text[:500])
+
+
+def flatten_params(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested params as dotted keys: branches that set different ones must not clash."""
+    flat: dict[str, Any] = {}
+    for key, value in params.items():
+        if isinstance(value, dict) and value:
+            flat |= flatten_params(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def check_rows(
+    metrics: Any, step: Any, split: str | None = None, context: Mapping[str, Any] | None = None
+) -> late.RowsCall:
+    """Return the rows of a call, names and values checked; raises InvalidName or InvalidValue."""
+    if not isinstance(metrics, Mapping):
+        raise InvalidValue(
+            f"log() takes a mapping of names to numbers, not {type(metrics).__name__}",
+            hint='for instance run.log({"train/loss": 0.3}, step=1), or run.log_metric("train/loss", 0.3)',
+        )
+    prefix = "" if split is None else f"{names.check_metric(split)}/"
+    checked = {}
+    for name, value in values.flatten(metrics, prefix).items():
+        checked[names.check_metric(name)] = values.to_float(name, value)
+    return late.RowsCall(checked, values.to_step(step), names.canonical_context(context))
+
+
+def check_chart(
+    name: str,
+    picture: pictures.Picture,
+    step: Any,
+    context: Mapping[str, Any] | None,
+    caption: str | None,
+) -> late.ChartCall:
+    """Return a chart of a call, name and step checked."""
+    return late.ChartCall(
+        names.check_metric(names.check_text("chart", name)),
+        picture,
+        values.to_step(step),
+        names.canonical_context(context),
+        caption,
+    )
+
+
+def _finish_all() -> None:
+    """Close the runs that a script forgot; a failure here is said, and the journal keeps the rows."""
+    failed = getattr(sys, "last_type", None) or getattr(sys, "last_exc", None)
+    for run in list(_open_runs.values()):
+        error = getattr(sys, "last_value", None) if failed else None
+        try:
+            run.finish("failed" if failed else "finished", error=describe(error) if error is not None else None)
+        except LedgerError as fault:
+            print(f"ledger: {fault}", file=sys.stderr)  # noqa: T201 - there is nobody left to raise to
+
+
+def _after_fork_in_child() -> None:
+    """Let go of the parent's journals at once, so that a child that never logs does not keep them locked."""
+    for run in list(_open_runs.values()):
+        run._lock = threading.RLock()
+        run._forked, run._ready, run._sealing = True, False, []
+        run._writer.close()
+    _open_runs.clear()
+
+
+atexit.register(_finish_all)
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,249 @@
+"""Sealing: journals become committed files (segments, one `rows` entry, perhaps a `close`), by whoever finds them free.
+
+The order is fixed: the `open` entry if it is missing, segments, the entry that names them, the close, and only then is
+the journal put aside. A sealer that dies on the way leaves work that the next one completes: what the entries already
+cover is skipped, by writer and seq.
+"""
+
+import time as clock
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ledger.errors import NoSuchRun
+from ledger.format import entries as form
+from ledger.format import layout
+from ledger.store import blobs, entries, files, fold, journal, segments
+from ledger.store.tree import Tree
+
+if TYPE_CHECKING:
+    from ledger.format.rows import Rows
+
+SEALED = "journal/sealed"
+_KEEP_NS = 86_400 * 1_000_000_000
+_swept: set[str] = set()
+
+
+class Taken(NamedTuple):
+    """A journal that we hold: its open file, and what was read of it."""
+
+    fd: int
+    path: str
+    loaded: journal.Loaded | None
+
+
+class Sealed(NamedTuple):
+    """What a sealer did: rows and charts written, the entries, the journals taken up, the bytes found damaged."""
+
+    rows: int
+    charts: int
+    entries: list[str]
+    journals: int
+    gaps: list[str]
+
+
+class Closing(NamedTuple):
+    """How a run is to be closed after sealing."""
+
+    status: str
+    sealer: bool = False
+    exit_status: int | None = None
+    error: str | None = None
+
+
+def take(tree: Tree, path: str, fd: int | None = None) -> Taken | None:
+    """Take up a journal whose writer is gone (or the one that `fd` holds already); None if somebody holds it."""
+    full = tree.path(path)
+    if fd is None:
+        try:
+            fd = files.open_append(full, create=False)
+        except FileNotFoundError:
+            return None
+        for wait in (0.0, 0.005, 0.02, 0.05):  # a reader may be asking whether it is held
+            clock.sleep(wait)
+            if files.lock(fd, wait=False):
+                break
+        else:
+            files.close(fd)
+            return None
+    if not files.is_same(fd, full):
+        files.close(fd)
+        return None
+    try:
+        return Taken(fd, path, journal.load(tree, path))
+    except BaseException:
+        files.close(fd)
+        raise
+
+
+def seal(
+    tree: Tree, run: str, taken: list[Taken], author: str, closing: Closing | None = None, *, late: bool = False
+) -> Sealed:
+    """Seal journals that are held, close the run if asked to, put the journals aside and let them go."""
+    try:
+        with files.faults(f"seal run {run}"):
+            sealed = _seal(tree, run, taken, author, closing, late)
+            for item in taken:
+                name = f"{run}-{item.path.rpartition('/')[2]}"
+                files.move(tree.path(item.path), tree.path(f"{SEALED}/{name}"))
+            files.remove_folder_if_empty(tree.path(layout.journal_folder(run)))
+            _sweep(tree)
+            return sealed
+    finally:
+        for item in taken:
+            files.close(item.fd)
+
+
+def _seal(tree: Tree, run: str, taken: list[Taken], author: str, closing: Closing | None, late: bool) -> Sealed:
+    loaded = [item.loaded for item in taken if item.loaded is not None]
+    folder = layout.run_folder(run)
+    names = tree.names(folder)
+    if not any("-open-" in name for name in names):
+        for item in loaded:
+            if item.header.open_data is not None and item.header.open_name is not None:
+                entries.write_encoded(tree, run, item.header.open_name, item.header.open_data)
+    found = entries.read_all(tree, folder, run).read
+    written: list[str] = []
+    gaps = [f"{item.path}: bytes {start} to {end}" for item in loaded for start, end in item.content.gaps]
+    newest = max([read.entry.time_us for read in found] + [item.content.last_time for item in loaded], default=0)
+    after = entries.heads(found)
+    rows, charts, ranges, undefined = _uncovered(loaded, found)
+    if ranges:
+        newest = max(newest + 1, journal.now_us())
+        entry = rows_entry(
+            tree, run, newest, author, after, rows=rows, charts=charts, ranges=ranges, undefined=undefined, late=late
+        )
+        written.append(entries.write(tree, entry))
+        after = [written[-1]]
+    if closing is not None:
+        time = max(newest + 1, journal.now_us())
+        entry_header = form.header("close", run, time, author, after)
+        written.append(entries.write(tree, form.Close(**entry_header, **closing._asdict())))
+    return Sealed(0 if rows is None else len(rows), len(charts), written, len(taken), gaps)
+
+
+def _uncovered(
+    loaded: list[journal.Loaded], found: list[entries.Read]
+) -> "tuple[Rows | None, list[form.ChartRef], list[form.Range], list[form.UndefinedValue]]":
+    """Return what no entry covers yet: rows (sorted), charts, ranges of seq a writer, reasons."""
+    covered: dict[str, list[form.Range]] = {}
+    for read in found:
+        if isinstance(read.entry, form.Rows):
+            for known in read.entry.writers:
+                covered.setdefault(known.writer, []).append(known)
+    parts, charts, ranges, undefined = [], [], [], []
+    for item in loaded:
+        known_ranges = covered.get(item.header.writer, [])
+        rows = item.content.rows
+        if known_ranges and len(rows):
+            fresh = rows.seq >= 0
+            for known in known_ranges:
+                fresh &= ~((rows.seq >= known.first) & (rows.seq <= known.last))
+            rows = rows.take(fresh)
+        new_charts = [
+            fold.chart_ref(chart, item.header)
+            for chart in item.content.charts
+            if not any(known.first <= chart.seq <= known.last for known in known_ranges)
+        ]
+        seqs = [chart.seq for chart in new_charts]
+        if len(rows):
+            parts.append(rows)
+            seqs += [int(rows.seq.min()), int(rows.seq.max())]
+            undefined += [
+                form.UndefinedValue(item.header.writer, seq, reason)
+                for seq, reason in sorted(item.content.reasons.items())
+                if not any(known.first <= seq <= known.last for known in known_ranges)
+            ]
+        if seqs:
+            ranges.append(form.Range(item.header.writer, min(seqs), max(seqs)))
+        charts += new_charts
+    if not parts:
+        return None, charts, ranges, undefined
+    from ledger.format.rows import concat
+
+    return concat(parts).sorted(), charts, ranges, undefined
+
+
+def rows_entry(
+    tree: Tree,
+    run: str,
+    time: int,
+    author: str,
+    after: list[str],
+    *,
+    rows: "Rows | None",
+    charts: list[form.ChartRef],
+    ranges: list[form.Range],
+    undefined: list[form.UndefinedValue],
+    late: bool = False,
+    reason: str | None = None,
+) -> form.Rows:
+    """Write the segments of sorted rows, and return the entry that names them."""
+    more = None
+    charts = sorted(charts, key=lambda c: (c.name, c.context or "", 2**63 if c.step is None else c.step, c.time, c.seq))
+    if len(charts) > form.CHARTS_MAX:
+        rest = charts[form.CHARTS_MAX :]
+        more = form.MoreCharts(blobs.put(tree, form.encode_charts(rest), "json"), len(rest))
+    return form.Rows(
+        **form.header("rows", run, time, author, after),
+        late=late,
+        reason=reason,
+        writers=sorted(ranges, key=lambda r: (r.writer, r.first)),
+        segments=segments.write(tree, run, rows) if rows is not None else [],
+        charts=charts[: form.CHARTS_MAX],
+        more_charts=more,
+        undefined=undefined,
+        summary=_summary(rows, undefined) if rows is not None else {},
+    )
+
+
+def _summary(rows: "Rows", undefined: list[form.UndefinedValue]) -> dict[str, Any]:
+    """Return what a human reads in the diff: each metric's count, last, min and max; no reader depends on it."""
+    from ledger.store import shown
+
+    reasons = {(u.writer, u.seq): u.reason for u in undefined}
+    found = shown.summaries(shown.shown(rows), reasons)
+    result: dict[str, Any] = {}
+    for key in sorted(found)[: form.METRICS_MAX]:
+        s = found[key]
+        line: dict[str, Any] = {"count": s.count, "last": s.last, "last_step": s.last_step}
+        if s.count > 1:
+            line |= {"min": s.min, "max": s.max}
+        if s.undefined is not None:
+            line["undefined"] = s.undefined
+        result[key] = {name: value for name, value in line.items() if value is not None}
+    if len(found) > form.METRICS_MAX:
+        result["..."] = f"{len(found) - form.METRICS_MAX} more metrics"
+    return result
+
+
+def finish(tree: Tree, run: str, author: str, closing: Closing | None, *, force: bool = False) -> Sealed:
+    """Seal every journal of a run that is free, and close the run if it is not closed yet.
+
+    A journal of another host is taken up only with `force`, or once it has been idle for a day. With no `closing`,
+    a run that has none is closed as `interrupted`. Raises NoSuchRun.
+    """
+    if not tree.names(layout.run_folder(run)) and not journal.paths(tree, run):
+        raise NoSuchRun(f"there is no run {run}")
+    found = journal.presence(tree, run)
+    wanted = [*found.left, *found.shared]
+    wanted += [path for path in found.foreign if force or idle(tree, path)]
+    taken = [item for path in wanted if (item := take(tree, path)) is not None]
+    if fold.is_closed(tree, run):
+        return seal(tree, run, taken, author, None)
+    return seal(tree, run, taken, author, closing or Closing("interrupted", sealer=True))
+
+
+def idle(tree: Tree, path: str) -> bool:
+    """Say whether nothing was written to a journal for a day."""
+    modified = files.modified(tree.path(path))
+    return modified is not None and modified + _KEEP_NS < clock.time_ns()
+
+
+def _sweep(tree: Tree) -> None:
+    """Remove journals that were put aside more than a day ago; once a process."""
+    if tree.root in _swept:
+        return
+    _swept.add(tree.root)
+    limit = clock.time_ns() - _KEEP_NS
+    for item in files.scan(tree.path(SEALED)):
+        if item.mtime < limit and item.name.endswith(".journal"):
+            files.remove(tree.path(f"{SEALED}/{item.name}"))

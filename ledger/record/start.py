@@ -1,0 +1,194 @@
+"""How a run begins: opened anew, joined (LEDGER_RUN), or resumed as a new attempt."""
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from ledger import git
+from ledger.errors import InvalidValue, LedgerWarning
+from ledger.format import entries as form
+from ledger.format import ids, layout, names, values
+from ledger.record import annotations, late, provenance
+from ledger.record.redact import redact_argv
+from ledger.record.run import Run, flatten_params
+from ledger.store import entries, fold, journal
+from ledger.store.tree import Tree
+
+
+def prepare(tree: Tree) -> bool:
+    """Make the ledger if it is new, and warn if git would leave it out; say whether it is new."""
+    new = tree.prepare()
+    if new:
+        warn_ignored(tree)
+    return new
+
+
+def ignored(tree: Tree) -> bool:
+    """Say whether git's ignore rules would leave the ledger out of commits."""
+    probes = [
+        f"{layout.FOLDER}/runs/2000-01-01/r/0.parquet",
+        f"{layout.FOLDER}/blobs/00/0.png",
+        f"{layout.FOLDER}/README.md",
+    ]
+    if os.path.basename(tree.root) != layout.FOLDER:
+        return False
+    return bool(git.ignored(tree.top, probes))
+
+
+def warn_ignored(tree: Tree) -> None:
+    """Warn where git's ignore rules would leave the ledger out of commits."""
+    if ignored(tree):
+        warnings.warn(
+            f"ledger: git ignores {tree.root}, so results will not be committed. Remove the rule for .ledger from "
+            ".gitignore (see: git check-ignore -v .ledger/README.md)",
+            LedgerWarning,
+            stacklevel=3,
+        )
+
+
+def encode_open(
+    tree: Tree,
+    name: str,
+    *,
+    params: Any = None,
+    tags: Sequence[str] = (),
+    group: str | None = None,
+    parent: str | None = None,
+    seed: int | None = None,
+    note: str | None = None,
+    program: Sequence[str] | None = None,
+) -> tuple[form.Open, form.Encoded]:
+    """Return the `open` entry of a new run, with where it came from, and its bytes. Nothing is written.
+
+    `program` is the command line of a program that runs in our place.
+    """
+    names.check_run_name(name)
+    if isinstance(tags, str):
+        raise InvalidValue(f"tags must be a list of texts, not the text {tags!r}", hint=f"tags=[{tags!r}]")
+    for tag in tags:
+        names.check_text("tag", tag)
+    if group is not None:
+        names.check_text("group", group)
+    if seed is not None and values.to_step(seed) is None:
+        raise InvalidValue(f"seed must be a whole number, not {seed!r}")
+    time = journal.now_us()
+    source = provenance.collect(tree.top, tree.root)
+    run = ids.make_run_id(time, name, os.urandom(6))
+    entry = form.Open(
+        **form.header("open", run, time, source.author, []),
+        name=name,
+        group=group,
+        parent=parent,
+        params=values.to_params(params),
+        tags=sorted(set(tags)),
+        seed=None if seed is None else int(seed),
+        note=note,
+        git=source.git,
+        program=source.program if program is None else {**source.program, "argv": redact_argv(program)},
+    )
+    return entry, form.encode(entry)
+
+
+def start(tree: Tree, name: str | None, **given: Any) -> Run:
+    """Open a new run that this process owns. Takes what `encode_open` takes."""
+    entry, encoded = encode_open(tree, default_name() if name is None else name, **given)
+    prepare(tree)
+    run = Run(tree, entry.run, entry.name, entry.author, since=entry.time_us, opened=encoded)
+    entries.write_encoded(tree, entry.run, encoded.name, encoded.data)
+    return run
+
+
+def start_shared(tree: Tree, name: str, **given: Any) -> str:
+    """Open a new run that no process holds (`ledger start`); return its id."""
+    entry, encoded = encode_open(tree, name, **given)
+    prepare(tree)
+    header = journal.new_header(entry.run, 1, owner=True, shared=True, opened=encoded)
+    journal.Writer(tree, header, since=entry.time_us).close()
+    entries.write_encoded(tree, entry.run, encoded.name, encoded.data)
+    return entry.run
+
+
+def create_closed(
+    tree: Tree,
+    name: str,
+    rows: list[late.RowsCall],
+    charts: list[late.ChartCall],
+    **given: Any,
+) -> str:
+    """Make a run of these rows, closed at once (`ledger log --run NEW`); return its id."""
+    entry, encoded = encode_open(tree, name, **given)
+    prepare(tree)
+    run = Run(tree, entry.run, entry.name, entry.author, since=entry.time_us, opened=encoded)
+    entries.write_encoded(tree, entry.run, encoded.name, encoded.data)
+    for call in rows:
+        run._writer.rows(call.step, call.context, late.plain(call.values))
+    for chart in charts:
+        run._chart(chart)
+    run.finish()
+    return entry.run
+
+
+def join(tree: Tree, run: str, name: str | None, *, params: Any = None, tags: Sequence[str] = ()) -> Run:
+    """Join a run that somebody else opened (LEDGER_RUN): adds params and tags, never closes it."""
+    late.refuse_retracted(tree, run)
+    opened = _opened(tree, run)
+    if name is not None and opened is not None and name != opened.name:
+        warnings.warn(
+            f"ledger: LEDGER_RUN is set: joined {run}, the name {name!r} is ignored", LedgerWarning, stacklevel=4
+        )
+    author = provenance.author(tree.top)
+    joined = Run(
+        tree,
+        run,
+        opened.name if opened else run,
+        author,
+        attempt=late.attempt_of(tree, run),
+        owner=False,
+        since=late.newest_time(tree, run),
+    )
+    operations = [form.Operation("set", f"params.{k}", v) for k, v in flatten_params(values.to_params(params)).items()]
+    annotations.annotate(tree, run, operations + annotations.tag_operations(list(tags)), author)
+    return joined
+
+
+def resume(tree: Tree, run: str, *, step: int | None = None, params: Any = None, tags: Sequence[str] = ()) -> Run:
+    """Begin a new attempt of a run; what a dead process left is sealed first, and running ones are refused."""
+    from ledger.record import seal
+
+    late.refuse_retracted(tree, run)
+    found = journal.presence(tree, run)
+    if found.held:
+        raise InvalidValue(
+            f"the run {run} is running: a process holds its journal",
+            hint=f"wait for it, or join it: LEDGER_RUN={run}",
+        )
+    source = provenance.collect(tree.top, tree.root)
+    taken = [item for path in [*found.left, *found.shared] if (item := seal.take(tree, path)) is not None]
+    if taken:
+        seal.seal(tree, run, taken, source.author)
+    number = late.attempt_of(tree, run) + 1
+    opened = _opened(tree, run)
+    before = entries.read_all(tree, layout.run_folder(run), run).read
+    time = max(journal.now_us(), late.newest_time(tree, run) + 1)
+    header = form.header("resume", run, time, source.author, entries.heads(before))
+    entries.write(
+        tree,
+        form.Resume(**header, attempt=number, step=values.to_step(step), git=source.git, program=source.program),
+    )
+    name = opened.name if opened else run
+    resumed = Run(tree, run, name, source.author, attempt=number, since=time)
+    operations = [form.Operation("set", f"params.{k}", v) for k, v in flatten_params(values.to_params(params)).items()]
+    annotations.annotate(tree, run, operations + annotations.tag_operations(list(tags)), source.author)
+    return resumed
+
+
+def _opened(tree: Tree, run: str) -> form.Open | None:
+    return fold.gather(tree, run, with_rows=False).opened
+
+
+def default_name() -> str:
+    """Return what a run is called when nobody named it: the script's name."""
+    script = os.path.splitext(os.path.basename(sys.argv[0] if sys.argv else ""))[0]
+    return script if script and script not in ("-", "-c", "__main__") and not script.startswith("ipykernel") else "run"

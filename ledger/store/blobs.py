@@ -1,0 +1,39 @@
+"""Blobs: charts, texts and files, content-addressed: named by the sha256 of their bytes, stored once."""
+
+import hashlib
+import os
+
+from ledger.errors import DamagedFile
+from ledger.format import layout
+from ledger.store import files
+from ledger.store.tree import Tree
+
+
+def put(tree: Tree, data: bytes, extension: str) -> str:
+    """Store bytes and return their sha256 (64 hex digits); bytes that are there already cost no write."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    with files.faults(f"write the blob {sha256[:16]} ({len(data)} bytes)"):
+        files.write_whole(tree.path(layout.blob_path(sha256, extension)), data)
+    return sha256
+
+
+def get(tree: Tree, sha256: str, extension: str) -> bytes:
+    """Return the bytes of a blob; raises DamagedFile where it is absent or its bytes are not what its name says."""
+    path = layout.blob_path(sha256, extension)
+    try:
+        data = tree.read(path)
+    except FileNotFoundError:
+        raise DamagedFile(
+            f"the blob {path} is not here", hint=f"if git has it: git checkout -- .ledger/{path}"
+        ) from None
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise DamagedFile(
+            f"the blob {path} is damaged: its bytes have the sha256 {found[:16]}...", hint="see: ledger verify"
+        )
+    return data
+
+
+def path(tree: Tree, sha256: str, extension: str) -> str:
+    """Return the absolute path of a blob."""
+    return os.path.join(tree.root, layout.blob_path(sha256, extension))

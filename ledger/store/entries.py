@@ -1,0 +1,89 @@
+"""Entries in the store: written once, read back in order of time, linked to the ones they followed."""
+
+import hashlib
+from typing import NamedTuple, TypeVar
+
+from ledger.errors import DamagedFile
+from ledger.format import entries, layout
+from ledger.store import files
+from ledger.store.tree import Tree
+
+E = TypeVar("E", bound=entries.Entry)
+
+
+class Read(NamedTuple):
+    """An entry as it was found: its id, its decoded form, and its file name."""
+
+    id: str
+    entry: entries.Entry
+    name: str
+
+
+class Found(NamedTuple):
+    """The entries of a run's folder in order of time, and what was skipped and why."""
+
+    read: list[Read]
+    notices: list[str]
+
+
+def write(tree: Tree, entry: entries.Entry) -> str:
+    """Write an entry; return its id."""
+    encoded = entries.encode(entry)
+    with files.faults(f"write an entry of run {entry.run}"):
+        files.write_whole(tree.path(f"{layout.run_folder(entry.run)}/{encoded.name}"), encoded.data)
+    return encoded.id
+
+
+def write_encoded(tree: Tree, run: str, name: str, data: bytes) -> None:
+    """Write the bytes of an entry that was encoded before: the `open` entry that a journal keeps."""
+    with files.faults(f"write an entry of run {run}"):
+        files.write_whole(tree.path(f"{layout.run_folder(run)}/{name}"), data)
+
+
+def read_all(tree: Tree, folder: str, run: str, names: list[str] | None = None) -> Found:
+    """Read the entries of a run's folder.
+
+    Raises DamagedFile or NewerFormat where one cannot be trusted; an entry of an unknown kind is skipped and noted.
+    """
+    found, notices = [], []
+    for name in names if names is not None else tree.names(folder):
+        parts = layout.parse_entry_name(name)
+        if parts is None:
+            continue
+        path = f"{folder}/{name}"
+        data = tree.read(path)
+        if hashlib.sha256(data).hexdigest()[:16] != parts.id:
+            raise DamagedFile(
+                f"{path} is damaged: its bytes do not have the sha256 in its name", hint="see: ledger verify"
+            )
+        entry = entries.decode(data, path)
+        if entry is None:
+            notices.append(f"{name}: an entry of the unknown kind {parts.kind!r} was skipped")
+        elif entry.run != run:
+            notices.append(f"{name}: an entry of run {entry.run} lies in the folder of {run}")
+        else:
+            found.append(Read(parts.id, entry, name))
+    found.sort(key=lambda r: (r.entry.time_us, r.id))
+    return Found(found, notices)
+
+
+def heads(found: list[Read]) -> list[str]:
+    """Return the ids that no other entry followed yet: what a new entry names as `after`."""
+    followed = {before for read in found for before in read.entry.after}
+    return sorted(read.id for read in found if read.id not in followed)
+
+
+def retracted(found: list[Read]) -> set[str]:
+    """Return the targets (entry ids, or the run id) that a retraction not itself retracted takes out of view."""
+    targets = {read.id: read.entry.target for read in found if isinstance(read.entry, entries.Retract)}
+    # A retraction may be retracted in turn. Follow each chain from its end; a circle, which honest writers cannot
+    # make since an entry names only older ones, counts as in force.
+    in_force: dict[str, bool] = {}
+
+    def stands(id: str, path: frozenset[str]) -> bool:
+        if id not in in_force:
+            against = [other for other, target in targets.items() if target == id and other not in path]
+            in_force[id] = not any(stands(other, path | {id}) for other in against)
+        return in_force[id]
+
+    return {target for id, target in targets.items() if stands(id, frozenset({id}))}

@@ -1,0 +1,266 @@
+"""All file I/O under `.ledger`: write whole, append, lock, list, read. Tests replace it to count, to fail, to crash.
+
+A committed file is written under a temporary name, synced, renamed, and its folder synced; every folder made on the
+way is synced into its parent. Nothing here follows a symbolic link in the last part of a path.
+"""
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from ledger.errors import DamagedFile, StorageFault
+
+TEMPORARY = ".tmp-"
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Item(NamedTuple):
+    """One name in a folder."""
+
+    name: str
+    is_folder: bool
+    mtime: int  # ns
+    size: int
+
+
+def read(path: str) -> bytes:
+    """Return the bytes of a file; raises FileNotFoundError, and DamagedFile for a link or a folder."""
+    try:
+        fd = os.open(path, _READ)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EISDIR):
+            raise DamagedFile(f"{path} is not a regular file") from None
+        raise
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            raise DamagedFile(f"{path} is not a regular file")
+        return _read_all(fd, found.st_size)
+    finally:
+        os.close(fd)
+
+
+def _read_all(fd: int, size: int) -> bytes:
+    parts = []
+    while chunk := os.read(fd, max(size + 1, 4096)):
+        parts.append(chunk)
+        size = max(size - len(chunk), 0)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def names(folder: str) -> list[str]:
+    """Return the names in a folder, sorted, temporary ones left out; none if there is no such folder."""
+    try:
+        return sorted(name for name in os.listdir(folder) if not name.startswith(TEMPORARY))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def scan(folder: str) -> list[Item]:
+    """Return what is in a folder with times and sizes, in no order; none if there is no such folder."""
+    items = []
+    try:
+        with os.scandir(folder) as found:
+            for entry in found:
+                if not entry.name.startswith(TEMPORARY):
+                    try:
+                        status = entry.stat(follow_symlinks=False)
+                    except FileNotFoundError:
+                        continue
+                    items.append(Item(entry.name, stat.S_ISDIR(status.st_mode), status.st_mtime_ns, status.st_size))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return items
+
+
+def subfolders(folder: str) -> list[str]:
+    """Return the names of the folders in a folder, links left out, in no order."""
+    try:
+        with os.scandir(folder) as found:
+            return [entry.name for entry in found if entry.is_dir(follow_symlinks=False)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def modified(path: str) -> int | None:
+    """Return when a file or folder was last changed (ns since 1970), or None if it is not there."""
+    try:
+        return os.stat(path, follow_symlinks=False).st_mtime_ns
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def exists(path: str) -> bool:
+    """Say whether there is something of this name."""
+    return os.path.lexists(path)
+
+
+def make_folder(path: str) -> None:
+    """Make a folder and its parents; each one made is synced into its parent."""
+    if os.path.isdir(path):
+        return
+    parent = os.path.dirname(path)
+    make_folder(parent)
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise StorageFault(f"{path} is in the way: it is not a folder") from None
+        return
+    sync_folder(parent)
+
+
+def write_whole(path: str, data: bytes) -> None:
+    """Write a file that appears whole or not at all, and is on the disk when this returns.
+
+    A file of this name that is there already holds the same bytes, since names carry the sha256: it is left alone,
+    unless its size says that it is damaged.
+    """
+    try:
+        if os.stat(path, follow_symlinks=False).st_size == len(data):
+            return
+    except FileNotFoundError:
+        pass
+    folder, name = os.path.split(path)
+    make_folder(folder)
+    temporary = os.path.join(folder, f"{TEMPORARY}{os.urandom(6).hex()}")
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    try:
+        try:
+            _write_all(fd, data)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.rename(temporary, os.path.join(folder, name))
+    except BaseException:
+        remove(temporary)
+        raise
+    sync_folder(folder)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def sync_folder(path: str) -> None:
+    """Bring a folder's list of names to the disk."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def remove(path: str) -> None:
+    """Remove a file if it is there."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def remove_folder_if_empty(path: str) -> None:
+    """Remove a folder if it is there and holds nothing."""
+    try:
+        os.rmdir(path)
+    except OSError:
+        pass
+
+
+def move(path: str, target: str) -> None:
+    """Give a file another name within `.ledger`; none of that name is there."""
+    make_folder(os.path.dirname(target))
+    os.rename(path, target)
+
+
+# An open journal: append is one write, of one call of log().
+
+
+def open_append(path: str, *, create: bool) -> int:
+    """Open a journal for appending and reading; with `create`, one that is not there yet."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    if create:
+        make_folder(os.path.dirname(path))
+        flags |= os.O_CREAT | os.O_EXCL
+    return os.open(path, flags, 0o666)
+
+
+append = os.write
+truncate = os.ftruncate
+sync_data = os.fdatasync
+close = os.close
+
+
+def size(fd: int) -> int:
+    """Return the size of an open file."""
+    return os.fstat(fd).st_size
+
+
+def read_at(fd: int, start: int, count: int) -> bytes:
+    """Return up to `count` bytes of an open file from `start` on."""
+    parts = []
+    while count > 0 and (chunk := os.pread(fd, count, start)):
+        parts.append(chunk)
+        start, count = start + len(chunk), count - len(chunk)
+    return b"".join(parts)
+
+
+def lock(fd: int, *, wait: bool) -> bool:
+    """Take the exclusive lock of an open file; say whether it was had."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
+
+
+def unlock(fd: int) -> None:
+    """Give the lock of an open file back."""
+    fcntl.flock(fd, fcntl.LOCK_UN)
+
+
+def is_locked(path: str) -> bool:
+    """Say whether some process holds the lock of a file."""
+    try:
+        fd = os.open(path, _READ)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def is_same(fd: int, path: str) -> bool:
+    """Say whether `path` still names the open file."""
+    try:
+        there = os.stat(path, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    here = os.fstat(fd)
+    return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+
+
+@contextmanager
+def faults(what: str) -> Iterator[None]:
+    """Turn an operating system's refusal into a StorageFault that says what was being done."""
+    try:
+        yield
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        hint = {
+            errno.ENOSPC: "free some space on the disk and run the command again",
+            errno.EDQUOT: "free some space in your quota and run the command again",
+            errno.EACCES: "check the permissions of the .ledger folder",
+            errno.EROFS: "the file system is mounted read-only",
+        }.get(error.errno or 0)
+        raise StorageFault(f"cannot {what}: {error.strerror or error}{where}", hint=hint) from error

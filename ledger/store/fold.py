@@ -1,0 +1,329 @@
+"""Folding: the files of one run (entries, segments, journals) become rows and a `RunState`. A pure function of the set.
+
+Journals are looked at before the folder, so that rows being sealed meanwhile are seen twice, and counted once, rather
+than not at all; a file that has gone since it was listed makes the whole look start over.
+"""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ledger.errors import Damage, DamagedFile, NoSuchRun
+from ledger.format import entries as form
+from ledger.format import layout
+from ledger.store import blobs, entries, journal, segments, state
+from ledger.store.tree import Tree
+
+if TYPE_CHECKING:
+    from ledger.format.rows import Rows
+
+_TRIES = 5
+
+
+class Gathered(NamedTuple):
+    """What the files of one run hold, retracted entries left out of rows and charts but kept in `found`."""
+
+    run: str
+    folder: str
+    found: list[entries.Read]
+    retracted: set[str]
+    parts: "list[Rows]"
+    charts: list[form.ChartRef]
+    predictions: list[dict[str, Any]]
+    reasons: dict[tuple[str, int], str]
+    notices: list[str]
+    opened: form.Open | None
+    newest: int
+
+
+def gather(tree: Tree, run: str, *, with_rows: bool = True) -> Gathered:
+    """Read everything of one run; raises NoSuchRun, and Damage where a file cannot be trusted."""
+    for attempt in range(_TRIES):
+        try:
+            return _gather(tree, run, with_rows)
+        except (FileNotFoundError, DamagedFile):
+            # A sealer may have moved a journal, or a copy may still be under way: look again before saying so.
+            if attempt == _TRIES - 1:
+                raise
+    raise AssertionError
+
+
+def _gather(tree: Tree, run: str, with_rows: bool) -> Gathered:
+    loaded = [item for path in journal.paths(tree, run) if (item := journal.load(tree, path)) is not None]
+    folder = layout.run_folder(run)
+    found, notices = entries.read_all(tree, folder, run)
+    if not found and not loaded:
+        raise NoSuchRun(f"there is no run {run}")
+    retracted = entries.retracted(found)
+    parts, charts, predictions = [], [], []
+    reasons: dict[tuple[str, int], str] = {}
+    newest = max((read.entry.time_us for read in found), default=0)
+    for read in found:
+        entry = read.entry
+        if not isinstance(entry, form.Rows) or read.id in retracted:
+            continue
+        charts += entry.charts
+        if entry.more_charts is not None:
+            charts += form.decode_charts(blobs.get(tree, entry.more_charts.blob, "json"))
+        predictions += entry.predictions
+        reasons.update({(u.writer, u.seq): u.reason for u in entry.undefined})
+        if with_rows:
+            parts += [segments.read(tree, folder, segment, run) for segment in entry.segments]
+    for item in loaded:
+        content, header = item.content, item.header
+        parts.append(content.rows)
+        reasons.update({(header.writer, seq): reason for seq, reason in content.reasons.items()})
+        charts += [chart_ref(chart, header) for chart in content.charts]
+        newest = max(newest, content.last_time)
+        notices += [f"{item.path}: {end - start} bytes at {start} are damaged" for start, end in content.gaps]
+    return Gathered(
+        run, folder, found, retracted, parts, charts, predictions, reasons, notices, _opened(found, loaded), newest
+    )
+
+
+def chart_ref(chart: Any, header: Any) -> form.ChartRef:
+    """Return a chart of a journal as an entry would hold it."""
+    try:
+        return form.ChartRef(
+            **chart.fields, time=chart.time, writer=header.writer, seq=chart.seq, attempt=header.attempt
+        )
+    except TypeError as error:
+        raise DamagedFile(f"a journal of run {header.run} holds a chart that cannot be read: {error}") from None
+
+
+def _opened(found: list[entries.Read], loaded: list[journal.Loaded]) -> form.Open | None:
+    for read in found:
+        if isinstance(read.entry, form.Open):
+            return read.entry
+    for item in loaded:
+        if item.header.open_data and item.header.open_name:
+            entry = form.decode(item.header.open_data, item.header.open_name)
+            if isinstance(entry, form.Open):
+                return entry
+    return None
+
+
+def attempts(found: list[entries.Read], retracted: set[str]) -> list[Any]:
+    """Return the resumed attempts of a run in order."""
+    from ledger.store.shown import Attempt
+
+    return sorted(
+        Attempt(read.entry.attempt, read.entry.time_us, read.entry.step)
+        for read in found
+        if isinstance(read.entry, form.Resume) and read.id not in retracted
+    )
+
+
+def rows(tree: Tree, run: str, which: str = "shown") -> "tuple[Rows, dict[tuple[str, int], str]]":
+    """Return the rows of a run, `stored`, `valid` or `shown`, and the reasons of undefined ones by (writer, seq)."""
+    gathered = gather(tree, run)
+    return choose(gathered, which), gathered.reasons
+
+
+def choose(gathered: Gathered, which: str) -> "Rows":
+    """Return the stored, valid or shown rows of what was gathered."""
+    from ledger.store import shown
+
+    result = shown.stored(gathered.parts)
+    if which != "stored":
+        result = shown.valid(result, attempts(gathered.found, gathered.retracted))
+    return shown.shown(result) if which == "shown" else result.sorted()
+
+
+def fold(tree: Tree, run: str) -> state.RunState:
+    """Return the state of a run. Its status is what the entries say; an unclosed run is `open` (see `status_of`)."""
+    gathered = gather(tree, run)
+    found, retracted = gathered.found, gathered.retracted
+    opened = gathered.opened
+    notices = list(gathered.notices)
+    if opened is None:
+        notices.append("its open entry is not here: the ledger is copied in part")
+    known = {read.id for read in found}
+    if missing := sorted({id for read in found for id in read.entry.after} - known):
+        notices.append(f"history is incomplete: {len(missing)} entries that others followed are not here")
+    annotations, conflicts = _annotations(found, retracted)
+    close = _close(found, retracted)
+    params = dict(opened.params) if opened else {}
+    tags = list(opened.tags) if opened else []
+    for key, value in annotations.items():
+        if key.startswith("tag:"):
+            _set_tag(tags, key[4:], value)
+        elif key.startswith("params."):
+            _set_param(params, key[7:], value)
+    metrics: dict[str, state.Summary] = {}
+    if any(len(part) for part in gathered.parts):
+        from ledger.store import shown
+
+        metrics = shown.summaries(choose(gathered, "shown"), gathered.reasons)
+    resumes = attempts(found, retracted)
+    return state.RunState(
+        id=run,
+        name=annotations.get("name", opened.name if opened else run[16:-13]),
+        status=close.status if close else "open",
+        created=opened.time_us if opened else _first_time(found, run),
+        finished=close.time_us if close else None,
+        author=opened.author if opened else "",
+        group=annotations.get("group", opened.group if opened else None),
+        parent=opened.parent if opened else None,
+        seed=opened.seed if opened else None,
+        note=annotations.get("note", opened.note if opened else None),
+        tags=sorted(set(tags)),
+        params=params,
+        git=opened.git if opened else None,
+        program=opened.program if opened else {},
+        metrics=metrics,
+        charts=_charts(gathered.charts, resumes),
+        predictions=gathered.predictions,
+        entries=[_note(read, retracted) for read in found],
+        attempts=max((a.number for a in resumes), default=1),
+        exit_status=close.exit_status if close else None,
+        error=close.error if close else None,
+        retracted=run in retracted,
+        conflicts=conflicts,
+        notices=notices,
+    )
+
+
+def status_of(tree: Tree, folded: state.RunState) -> str:
+    """Return the status of a run here and now: an unclosed one is running, interrupted or open by its journals."""
+    if folded.status != "open":
+        return folded.status
+    found = journal.presence(tree, folded.id)
+    if found.held:
+        return "running"
+    return "interrupted" if found.left else "open"
+
+
+def _close(found: list[entries.Read], retracted: set[str]) -> form.Close | None:
+    """Return the close that counts: the newest after the last resume, the owner's before a sealer's."""
+    live = [read for read in found if read.id not in retracted]
+    resumed = max((read.entry.time_us for read in live if isinstance(read.entry, form.Resume)), default=0)
+    closes = [read.entry for read in live if isinstance(read.entry, form.Close) and read.entry.time_us > resumed]
+    return max(closes, key=lambda c: (not c.sealer, c.time_us, c.status), default=None)
+
+
+def is_closed(tree: Tree, run: str) -> bool:
+    """Say whether a run is closed, from the names of its entries where they suffice."""
+    folder = layout.run_folder(run)
+    parts = [p for name in tree.names(folder) if (p := layout.parse_entry_name(name)) is not None]
+    if not any(p.kind == "close" for p in parts):
+        return False
+    found = entries.read_all(tree, folder, run).read
+    return _close(found, entries.retracted(found)) is not None
+
+
+def _annotations(found: list[entries.Read], retracted: set[str]) -> tuple[dict[str, Any], list[str]]:
+    """Return the latest value of each annotation key, and the keys that were set differently at once."""
+    latest: dict[str, tuple[entries.Read, Any]] = {}
+    rivals: dict[str, list[tuple[str, Any]]] = {}
+    for read in found:
+        if not isinstance(read.entry, form.Annotate) or read.id in retracted:
+            continue
+        for operation in read.entry.operations:
+            tag = operation.op in ("add", "remove")
+            key = f"tag:{operation.key}" if tag else operation.key
+            value = operation.op == "add" if tag else operation.value
+            latest[key] = (read, value)
+            rivals.setdefault(key, []).append((read.id, value))
+    conflicts = []
+    for key, values in rivals.items():
+        if len(values) > 1:
+            seen = _ancestors(found, values[-1][0])
+            others = {repr(v) for id, v in values[:-1] if id not in seen and v != values[-1][1]}
+            if others:
+                conflicts.append(
+                    f"{key} was set at once to {', '.join(sorted(others))} and to {values[-1][1]!r}, which counts"
+                )
+    return {key: value for key, (_, value) in latest.items()}, conflicts
+
+
+def _ancestors(found: list[entries.Read], id: str) -> set[str]:
+    after = {read.id: read.entry.after for read in found}
+    seen: set[str] = set()
+    queue = [id]
+    while queue:
+        for before in after.get(queue.pop(), ()):
+            if before not in seen:
+                seen.add(before)
+                queue.append(before)
+    return seen
+
+
+def _set_tag(tags: list[str], tag: str, there: bool) -> None:
+    if there and tag not in tags:
+        tags.append(tag)
+    elif not there and tag in tags:
+        tags.remove(tag)
+
+
+def _set_param(params: dict[str, Any], path: str, value: Any) -> None:
+    """Set a dotted param; a step of the path that holds no mapping is replaced by one."""
+    if path in params:
+        params[path] = value
+        return
+    first, _, rest = path.partition(".")
+    if not rest:
+        params[first] = value
+        return
+    inner = params.get(first)
+    inner = dict(inner) if isinstance(inner, dict) else {}
+    _set_param(inner, rest, value)
+    params[first] = inner
+
+
+def _charts(refs: list[form.ChartRef], resumes: list[Any]) -> list[state.Chart]:
+    """Return the shown charts: one a (name, context, step), the newest; replaced by later attempts as rows are."""
+    replaced: dict[tuple[int, str, str | None], int] = {}
+    for ref in refs:
+        if ref.step is not None and ref.attempt > 1:
+            key = (ref.attempt, ref.name, ref.context)
+            replaced[key] = min(ref.step, replaced.get(key, ref.step))
+    shown: dict[tuple[str, str, int], form.ChartRef] = {}
+    for ref in refs:
+        if ref.step is not None and any(
+            _replaces(resume, replaced.get((resume.number, ref.name, ref.context)), ref) for resume in resumes
+        ):
+            continue
+        place = (ref.name, ref.context or "", 2**63 if ref.step is None else ref.step)
+        old = shown.get(place)
+        if old is None or (old.time, old.writer, old.seq) < (ref.time, ref.writer, ref.seq):
+            shown[place] = ref
+    return [
+        state.Chart(r.name, r.context, r.step, r.blob, r.extension, r.media_type, r.bytes, r.caption, r.time)
+        for _, r in sorted(shown.items())
+    ]
+
+
+def _replaces(resume: Any, first: int | None, ref: form.ChartRef) -> bool:
+    """Say whether a resumed attempt, whose first step of this chart is `first`, replaces an earlier chart."""
+    starts = [step for step in (first, resume.step) if step is not None]
+    earlier = 0 < ref.attempt < resume.number or (ref.attempt == 0 and ref.time < resume.time)
+    return bool(starts) and earlier and ref.step is not None and ref.step >= min(starts)
+
+
+def _note(read: entries.Read, retracted: set[str]) -> state.EntryNote:
+    entry = read.entry
+    return state.EntryNote(
+        read.id,
+        entry.kind,
+        entry.time_us,
+        entry.author,
+        read.id in retracted,
+        getattr(entry, "late", False),
+        getattr(entry, "reason", None),
+    )
+
+
+def _first_time(found: list[entries.Read], run: str) -> int:
+    if found:
+        return found[0].entry.time_us
+    from ledger.format.ids import parse_rfc3339
+
+    day = f"{run[:4]}-{run[4:6]}-{run[6:8]}T{run[9:11]}:{run[11:13]}:{run[13:15]}.000000Z"
+    return parse_rfc3339(day)
+
+
+def readable(tree: Tree, run: str) -> "state.RunState | Damage":
+    """Return the state of a run, or the damage that keeps it from being read, so that a list can go on without it."""
+    try:
+        return fold(tree, run)
+    except Damage as damage:
+        return damage

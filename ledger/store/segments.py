@@ -1,0 +1,57 @@
+"""Segments in the store: a run's rows as Parquet files, each named by the head of the sha256 of its bytes."""
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from ledger.errors import DamagedFile
+from ledger.format import layout
+from ledger.format.entries import Segment
+from ledger.store import files
+from ledger.store.tree import Tree
+
+if TYPE_CHECKING:
+    from ledger.format.rows import Rows
+
+
+def write(tree: Tree, run: str, rows: "Rows") -> list[Segment]:
+    """Write sorted rows as one segment, or as several where they are very many; return what an entry says of them."""
+    # Here, because recording a row must not load Arrow; only sealing does.
+    from ledger.format import columns
+
+    written = []
+    for start in range(0, len(rows), columns.SEGMENT_ROWS_MAX):
+        part = (
+            rows if len(rows) <= columns.SEGMENT_ROWS_MAX else rows.take(slice(start, start + columns.SEGMENT_ROWS_MAX))
+        )
+        data = columns.encode(run, part)
+        sha256 = hashlib.sha256(data).hexdigest()
+        with files.faults(f"write a segment of run {run}"):
+            files.write_whole(tree.path(f"{layout.run_folder(run)}/{layout.segment_name(sha256)}"), data)
+        written.append(Segment(sha256, len(part), len(data)))
+    return written
+
+
+def read(tree: Tree, folder: str, segment: Segment, run: str) -> "Rows":
+    """Read the rows of a segment that an entry names.
+
+    Raises DamagedFile where the file is absent, or does not hold what the entry says.
+    """
+    from ledger.format import columns
+
+    path = f"{folder}/{layout.segment_name(segment.sha256)}"
+    try:
+        data = tree.read(path)
+    except FileNotFoundError:
+        raise DamagedFile(
+            f"the segment {path} is not here", hint=f"if git has it: git checkout -- .ledger/{path}"
+        ) from None
+    if hashlib.sha256(data).hexdigest() != segment.sha256:
+        raise DamagedFile(f"the segment {path} is damaged: its bytes do not have its sha256", hint="see: ledger verify")
+    runs, rows = columns.decode(data, path)
+    if len(rows) != segment.rows or (runs and runs != [run]):
+        raise DamagedFile(
+            f"the segment {path} holds {len(rows)} rows of {', '.join(runs) or 'no run'}; "
+            f"its entry says {segment.rows} rows of {run}",
+            hint="see: ledger verify",
+        )
+    return rows

@@ -1,0 +1,139 @@
+"""A tree of files: the one seam through which everything is read; here a folder, later also a git revision.
+
+Finding the ledger is here too: the nearest `.ledger` above, never past the git root or into another owner's folder.
+"""
+
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ledger.errors import NoLedger
+from ledger.format import layout
+from ledger.store import files
+
+
+class RunFolder(NamedTuple):
+    """Where a run's files lie, relative to `.ledger`, and when names were last added there (ns)."""
+
+    run: str
+    path: str
+    modified: int
+
+
+class Tree:
+    """The files of one ledger in a folder. `root` is the `.ledger` folder, `top` the folder that holds it."""
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.abspath(root)
+        self.top = os.path.dirname(self.root)
+
+    def path(self, relative: str) -> str:
+        """Return the absolute path of a path under `.ledger`."""
+        return os.path.join(self.root, relative)
+
+    def run_folders(self) -> Iterator[RunFolder]:
+        """Yield every folder of a run, in no order."""
+        for day in files.subfolders(self.path("runs")):
+            for item in files.scan(self.path(f"runs/{day}")):
+                if item.is_folder and layout.is_run_folder(item.name):
+                    yield RunFolder(item.name, f"runs/{day}/{item.name}", item.mtime)
+
+    def run_folder(self, run: str) -> RunFolder | None:
+        """Return the folder of one run by its id, or None."""
+        path = layout.run_folder(run)
+        modified = files.modified(self.path(path))
+        return None if modified is None else RunFolder(run, path, modified)
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names in a folder, sorted."""
+        return files.names(self.path(folder))
+
+    def scan(self, folder: str) -> list[files.Item]:
+        """Return what is in a folder, with times and sizes."""
+        return files.scan(self.path(folder))
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of a file; raises FileNotFoundError."""
+        return files.read(self.path(path))
+
+    def exists(self, path: str) -> bool:
+        """Say whether there is a file of this path."""
+        return files.exists(self.path(path))
+
+    def schema_text(self) -> str | None:
+        """Return the text of the `.ledger-schema` beside the ledger, or None."""
+        try:
+            return files.read(os.path.join(self.top, layout.SCHEMA_FILE)).decode("utf-8", "replace")
+        except FileNotFoundError:
+            return None
+
+    def prepare(self) -> bool:
+        """Make the folder and its constant files where they are missing; say whether the ledger is new."""
+        new = not files.exists(self.root)
+        with files.faults(f"make a ledger in {self.top}"):
+            for name, text in layout.CONSTANT_FILES.items():
+                if not files.exists(self.path(name)):
+                    files.write_whole(self.path(name), text.encode())
+        return new
+
+
+def find(start: str) -> str | None:
+    """Return the nearest `.ledger` folder at or above `start`, or None.
+
+    The search ends at the top of the git work tree and before a folder that belongs to somebody else: a ledger
+    planted in a shared folder such as /tmp is not taken up.
+    """
+    folder = os.path.abspath(start)
+    try:
+        owner = os.stat(folder).st_uid
+    except OSError:
+        return None
+    while True:
+        candidate = os.path.join(folder, layout.FOLDER)
+        if os.path.isdir(candidate) and os.stat(candidate).st_uid in (owner, os.getuid()):
+            return candidate
+        parent = os.path.dirname(folder)
+        if os.path.exists(os.path.join(folder, ".git")) or parent == folder:
+            return None
+        try:
+            if os.stat(parent).st_uid not in (owner, os.getuid()):
+                return None
+        except OSError:
+            return None
+        folder = parent
+
+
+def place(start: str) -> str:
+    """Return where a new ledger belongs: at the top of the git work tree around `start`, else in `start` itself."""
+    folder = start = os.path.abspath(start)
+    while True:
+        if os.path.exists(os.path.join(folder, ".git")):
+            return os.path.join(folder, layout.FOLDER)
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return os.path.join(start, layout.FOLDER)
+        folder = parent
+
+
+def named(path: str) -> str:
+    """Return the `.ledger` folder that a path given by the user means: the folder itself, or the one in it."""
+    path = os.path.abspath(path)
+    if os.path.basename(path) == layout.FOLDER or os.path.isdir(os.path.join(path, "runs")):
+        return path
+    return os.path.join(path, layout.FOLDER)
+
+
+def locate(start: str, directory: str | None) -> str:
+    """Return the ledger to read: `directory` if given, else the nearest; raises NoLedger."""
+    if directory is not None:
+        root = named(directory)
+        if os.path.isdir(root):
+            return root
+        raise NoLedger(f"there is no ledger at {root}", hint="make one with: ledger init")
+    root_found = find(start)
+    if root_found is None:
+        raise NoLedger(
+            f"there is no .ledger in {os.path.abspath(start)} or above it",
+            hint="make one with: ledger init   (or log something: ledger log --run NAME metric=value)",
+        )
+    return root_found

@@ -1,0 +1,111 @@
+"""The list of runs as a table: which columns, and the value of each in each run; for `ls` and `Ledger.runs`."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ledger.format.ids import rfc3339
+from ledger.format.values import Undefined
+from ledger.schema import Schema
+from ledger.store.state import RunState
+from ledger.table import columns
+from ledger.table.columns import Column
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METRICS_MAX = 8  # metrics that a list shows unasked
+
+
+class Overview(NamedTuple):
+    """Runs, the columns shown of them, a row of raw values a run, and the goal of each column."""
+
+    states: list[RunState]
+    columns: list[Column]
+    rows: list[list[Any]]
+    goals: list[str | None]
+
+    def plain_rows(self) -> list[list[Any]]:
+        """Return the rows for a file: times as RFC 3339 text, undefined values absent."""
+        return [[_plain(column, value) for column, value in zip(self.columns, row, strict=True)] for row in self.rows]
+
+
+def overview(states: Sequence[RunState], specs: Sequence[str], schema: Schema) -> Overview:
+    """Return the columns asked for, or those that a list shows unasked; raises InvalidFilter for an unknown one."""
+    chosen = [columns.parse(spec) for spec in specs] if specs else default_columns(states)
+    columns.check(chosen, states, schema)
+    rows = [[columns.value(column, state, schema) for column in chosen] for state in states]
+    return Overview(list(states), chosen, rows, [_goal(column, schema) for column in chosen])
+
+
+def default_columns(states: Sequence[RunState]) -> list[Column]:
+    """Return id, name, status, created, then tags if any, the params that differ, and the metrics most runs have."""
+    specs = ["id", "name", "status", "created"]
+    if any(state.tags for state in states):
+        specs.append("tag")
+    counts: dict[str, int] = {}
+    for state in states:
+        for key in state.metrics:
+            if "{" not in key:
+                counts[key] = counts.get(key, 0) + 1
+    common = sorted(counts, key=lambda key: (-counts[key], _split_rank(key), columns.metric_order(key)))[:METRICS_MAX]
+    chosen = [columns.parse(spec) for spec in specs]
+    return chosen + [Column("metric", key, "last", key, key) for key in sorted(common, key=columns.metric_order)]
+
+
+def _split_rank(key: str) -> int:
+    """Rank metrics of a held-out split first: they are what runs are compared by."""
+    first = key.partition("/")[0]
+    return {"test": 0, "val": 1, "valid": 1, "validation": 1}.get(first, 2)
+
+
+def _goal(column: Column, schema: Schema) -> str | None:
+    if column.kind != "metric" or column.statistic in ("count", "nan"):
+        return None
+    return schema.metric(column.name).goal
+
+
+def frame(states: Sequence[RunState], specs: Sequence[str], schema: Schema) -> "pd.DataFrame":
+    """Return the runs as a DataFrame, a row each; without `specs` every param and every metric has a column."""
+    import pandas as pd
+
+    if specs:
+        found = overview(states, specs, schema)
+        return pd.DataFrame(
+            {column.heading: [_cell(column, row[i]) for row in found.rows] for i, column in enumerate(found.columns)}
+        )
+    data: dict[str, list[Any]] = {
+        "id": [state.id for state in states],
+        "name": [state.name for state in states],
+        "status": [state.status for state in states],
+        "created": [_time(state.created) for state in states],
+        "finished": [_time(state.finished) for state in states],
+        "group": [state.group for state in states],
+        "tags": [state.tags for state in states],
+    }
+    flat = [columns.flatten(state.params) for state in states]
+    for name in sorted({name for params in flat for name in params}, key=columns.natural):
+        data[f"params.{name}"] = [params.get(name) for params in flat]
+    for key in sorted({key for state in states for key in state.metrics}, key=columns.metric_order):
+        found_metrics = [state.metrics.get(key) for state in states]
+        data[key] = [float("nan") if s is None or s.last is None else s.last for s in found_metrics]
+    return pd.DataFrame(data)
+
+
+def _plain(column: Column, value: Any) -> Any:
+    if isinstance(value, Undefined):
+        return None
+    if value is not None and column.kind == "field" and columns.FIELDS.get(column.name) == "time":
+        return rfc3339(value)
+    return " ".join(value) if column.kind == "tag" else value
+
+
+def _cell(column: Column, value: Any) -> Any:
+    if isinstance(value, Undefined):
+        return None
+    return _time(value) if columns.FIELDS.get(column.name) == "time" and column.kind == "field" else value
+
+
+def _time(us: int | None) -> Any:
+    import pandas as pd
+
+    return pd.NaT if us is None else pd.Timestamp(us, unit="us", tz="UTC")
