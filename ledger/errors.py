@@ -25,6 +25,8 @@ Each class has a stable kebab-case `code` (codes are only ever added) and an `ex
 saying what happened with the values at hand, and may have a `hint`: what to type next.
 """
 
+from __future__ import annotations
+
 __all__ = [
     "AmbiguousRun",
     "Damage",

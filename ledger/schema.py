@@ -8,44 +8,20 @@ The format is specified in docs/format/schema.md.
 import json
 import math
 import re
-import unicodedata
-from collections.abc import Callable, Mapping
-from fnmatch import fnmatchcase
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, NoReturn
 
 import msgspec
 
 from ledger.errors import InvalidName, InvalidSchema, InvalidValue, NewerFormat
-from ledger.format.names import check_metric, check_text, parse_key
+from ledger.format import toml_lines
+from ledger.format.declarations import GATE, METRIC, SCALAR, STORAGE, Rule
+from ledger.format.globs import Glob
+from ledger.format.goals import known_goal
+from ledger.format.names import check_metric, parse_key
 
 FORMAT = 0
-
-_MINIMIZE_WORDS = """
-    abs_rel ae aic bic bpb bpc bits_per_byte bits_per_character brier brier_score cer cost cross_entropy crossentropy
-    crps der deviance divergence ece eer epe err error error_rate false_discovery_rate false_negative_rate
-    false_positive_rate fdr fid fid_score fnr fpr kid kl kld latency latency_ms latency_s log_loss logloss loss lpips
-    mae mape mase max_error mean_relative_error median_ae mpjpe mse msle negative_log_likelihood neg_log_likelihood nll
-    perplexity ppl regret rmse rmsle smape ter wape wer
-"""
-_MAXIMIZE_WORDS = """
-    acc acc1 acc5 accuracy ap ari auc aupr auprc auroc average_precision balanced_accuracy bleu chrf cohen_kappa dice
-    elbo explained_variance f0.5 f1 f2 fbeta fps hit_rate iou jaccard kappa ks likelihood map map50 mcc mean_iou meteor
-    miou mrr ndcg neg_brier_score neg_log_loss neg_max_error neg_mean_absolute_error
-    neg_mean_absolute_percentage_error neg_mean_squared_error neg_mean_squared_log_error neg_median_absolute_error
-    neg_root_mean_squared_error nmi npv ppv pr_auc prauc precision psnr r2 recall return reward roc_auc rocauc rouge
-    rouge1 rouge2 rouge_1 rouge_2 rouge_l rougel rougelsum sacrebleu score sensitivity silhouette specificity ssim
-    success_rate throughput tnr tpr true_negative_rate true_positive_rate win_rate
-"""
-_MINIMIZE = frozenset(_MINIMIZE_WORDS.split())
-_MAXIMIZE = frozenset(_MAXIMIZE_WORDS.split())
-# `f1_macro` is an f1; `std_accuracy` is no accuracy, and nobody can say which way `neg_loss` is meant.
-_AVERAGES = frozenset({"macro", "micro", "weighted", "ovr", "ovo"})
-_OTHER_QUANTITY = frozenset(
-    {"delta", "diff", "inverse", "minus", "n", "neg", "negative", "num", "rank", "std", "var"},
-)
-_UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
-_UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 
 
 class Metric(msgspec.Struct, frozen=True):
@@ -101,9 +77,9 @@ class Schema(msgspec.Struct, frozen=True, dict=True):
         return {metric.glob: metric for metric in self.metrics}
 
     @cached_property
-    def _globs(self) -> "list[_Glob]":
-        globs = [_Glob(metric) for metric in self.metrics]
-        return sorted((glob for glob in globs if glob.wild), key=lambda glob: -glob.literals)
+    def _globs(self) -> list[tuple[Glob, Metric]]:
+        globs = [(Glob(metric.glob or ""), metric) for metric in self.metrics]
+        return sorted((found for found in globs if found[0].wild), key=lambda found: -found[0].literals)
 
     @cached_property
     def _found(self) -> dict[str, Metric]:
@@ -121,7 +97,7 @@ class Schema(msgspec.Struct, frozen=True, dict=True):
             plain = self.aliases.get(plain, plain)
             table = self._exact.get(plain)
             if table is None:
-                table = next((glob.metric for glob in self._globs if glob.fits(plain)), Metric())
+                table = next((metric for glob, metric in self._globs if glob.fits(plain)), Metric())
             found = msgspec.structs.replace(table, goal=table.goal or known_goal(plain))
             self._found[name] = found
         return found
@@ -154,94 +130,6 @@ class Schema(msgspec.Struct, frozen=True, dict=True):
 EMPTY = Schema()
 
 
-def known_goal(name: str) -> str | None:
-    """Return the goal that a metric's name stands for by custom (`val/auc`: maximize), or None.
-
-    The last `/` part decides, without case and without `@k`: it, or its last words (`top_5_accuracy`), must be known.
-    """
-    words = re.split("[_ -]", name.rpartition("/")[2].partition("@")[0].lower())
-    if len(words) > 1 and words[-1] in _AVERAGES:
-        words.pop()
-    for start, word in enumerate(words):
-        ending = "_".join(words[start:])
-        if ending in _MINIMIZE:
-            return "minimize"
-        if ending in _MAXIMIZE:
-            return "maximize"
-        if word in _OTHER_QUANTITY:
-            return None
-    return None
-
-
-class _Glob:
-    """One table's name as a pattern, matched in time linear in the name: schemas come from pull requests too."""
-
-    def __init__(self, metric: Metric) -> None:
-        self.metric = metric
-        self.steps = _steps(metric.glob or "")
-        self.wild = any(kind != "literal" for kind, _ in self.steps)
-        self.literals = sum(kind in ("literal", "parts") for kind, _ in self.steps)
-        plain = [text if kind == "literal" else "\0" for kind, text in self.steps]
-        self.prefix = "".join(plain).partition("\0")[0]
-        self.suffix = "".join(plain).rpartition("\0")[2]
-
-    def fits(self, name: str) -> bool:
-        """Say whether the whole name matches."""
-        if not (name.startswith(self.prefix) and name.endswith(self.suffix)):
-            return False
-        reached: set[int] = set()
-        self._enter(0, reached)
-        for character in name:
-            after: set[int] = set()
-            for at in reached:
-                kind, text = self.steps[at] if at < len(self.steps) else ("end", "")
-                if kind == "parts":
-                    after.add(at)
-                    if character == "/":
-                        self._enter(at + 1, after)
-                elif kind == "**" or (kind == "*" and character != "/"):
-                    self._enter(at, after)
-                elif (kind == "literal" and character == text) or (
-                    kind == "class" and character != "/" and fnmatchcase(character, text)
-                ):
-                    self._enter(at + 1, after)
-            reached = after
-        return len(self.steps) in reached
-
-    def _enter(self, at: int, reached: set[int]) -> None:
-        """Add a step, and those behind it as far as nothing need be matched."""
-        reached.add(at)
-        while at < len(self.steps) and self.steps[at][0] in ("*", "**", "parts"):
-            at += 1
-            reached.add(at)
-
-
-def _steps(glob: str) -> list[tuple[str, str]]:
-    """Split a glob into literal characters, classes, `*`, `**`, and `**/` at the start of a part ("parts")."""
-    steps: list[tuple[str, str]] = []
-    at = 0
-    while at < len(glob):
-        end = at + 1
-        if glob[at] == "*":
-            while glob[end : end + 1] == "*":
-                end += 1
-            several = end - at > 1
-            if several and glob[end : end + 1] == "/" and (at == 0 or glob[at - 1] == "/"):
-                steps.append(("parts", "/"))
-                end += 1
-            else:
-                steps.append(("**" if several else "*", ""))
-        elif glob[at] == "?":
-            steps.append(("class", "?"))
-        elif glob[at] == "[" and (close := glob.find("]", at + 2 + (glob[at + 1 : at + 2] == "!"))) > 0:
-            end = close + 1
-            steps.append(("class", glob[at:end]))
-        else:
-            steps.append(("literal", glob[at]))
-        at = end
-    return steps
-
-
 def _json(value: Any) -> Any:
     """Return the value as JSON has it: lists for tuples, text for what is not finite."""
     if isinstance(value, float) and not math.isfinite(value):
@@ -251,113 +139,6 @@ def _json(value: Any) -> Any:
     return [_json(item) for item in value] if isinstance(value, tuple) else value
 
 
-# What a key may hold: a function that returns the value as stored, or None if not allowed; and the rule in words.
-_Rule = tuple[Callable[[Any], Any], str]
-
-
-def _number(value: Any) -> float | None:
-    """Return an integer or float as float64, infinities included; a boolean is no number."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        return None if math.isnan(value) else float(value)
-    except OverflowError:
-        return None
-
-
-def _finite(value: Any) -> float | None:
-    number = _number(value)
-    return number if number is not None and math.isfinite(number) else None
-
-
-def _amount(value: Any) -> float | None:
-    number = _finite(value)
-    return number if number is not None and number >= 0 else None
-
-
-def _range(value: Any) -> tuple[float, float] | None:
-    if not isinstance(value, list) or len(value) != 2:
-        return None
-    low, high = _number(value[0]), _number(value[1])
-    return (low, high) if low is not None and high is not None and low <= high else None
-
-
-def _goal(value: Any) -> str | None:
-    return value if value in ("maximize", "minimize") else None
-
-
-def _line(value: Any) -> str | None:
-    try:
-        return check_text("", value)
-    except InvalidName:
-        return None
-
-
-def _text(value: Any) -> str | None:
-    if not isinstance(value, str):
-        return None
-    odd = any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c not in "\n\t" for c in value)
-    return None if odd else value
-
-
-def _aliases(value: Any) -> tuple[str, ...] | None:
-    if not isinstance(value, list) or len({str(name) for name in value}) < len(value):
-        return None
-    try:
-        return None if any("*" in check_metric(name) or "?" in name for name in value) else tuple(value)
-    except InvalidName:
-        return None
-
-
-def _runs(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 1 else None
-
-
-def _boolean(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-def _scalar(value: Any) -> Any:
-    return value if isinstance(value, (bool, int, float)) else _text(value)
-
-
-def _size(value: Any) -> int | None:
-    """Return a size in bytes from an integer or from text such as "1.5 GB" or "20 MiB"."""
-    if isinstance(value, str):
-        size = re.fullmatch(r"([0-9]{1,15})(?:\.([0-9]{1,15}))? ?([kmgt]?i?b)", value.lower())
-        if size is None or size[3] not in _UNITS:
-            return None
-        fraction = size[2] or ""
-        value, rest = divmod(int(size[1] + fraction) * _UNITS[size[3]], 10 ** len(fraction))
-        if rest:
-            return None
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63 else None
-
-
-_NUMBER_RULE: _Rule = (_finite, "a finite number")
-_AMOUNT_RULE: _Rule = (_amount, "a finite number >= 0")
-_SIZE_RULE: _Rule = (_size, 'whole bytes: an integer >= 0, or text such as "20 MB" or "1.5 GiB"')
-_SCALAR_RULE: _Rule = (_scalar, "a text, a number or a boolean")
-_METRIC: dict[str, _Rule] = {
-    "goal": (_goal, '"maximize" or "minimize"'),
-    "unit": (_line, "a text of one line, not empty, without spaces around it"),
-    "description": (_text, "a text without control characters"),
-    "range": (_range, "[lo, hi]: two numbers, lo <= hi, -inf and inf allowed, nan not"),
-    "tolerance": _AMOUNT_RULE,
-    "relative_tolerance": _AMOUNT_RULE,
-    "alias": (_aliases, "a list of different metric names, without wildcards and contexts"),
-}
-_GATE: dict[str, _Rule] = {
-    "min": _NUMBER_RULE,
-    "max": _NUMBER_RULE,
-    "max_drop": _AMOUNT_RULE,
-    "max_rise": _AMOUNT_RULE,
-    "tolerance": _AMOUNT_RULE,
-    "min_runs": (_runs, "an integer >= 1"),
-    "required": (_boolean, "true or false"),
-    "baseline": (_line, "a text: a run or a git revision"),
-}
-_STORAGE: dict[str, _Rule] = {"max_blob": _SIZE_RULE, "warn_total": _SIZE_RULE}
 _TABLES = ("metric", "gate", "vitals", "storage", "format")
 
 
@@ -386,9 +167,9 @@ class _Reader:
         storage = self._table(("storage",), tables.get("storage", {}))
         return Schema(
             metrics=self._metrics(self._table(("metric",), tables.get("metric", {}))),
-            gates=self._named("gate", tables.get("gate", {}), _GATE),
+            gates=self._named("gate", tables.get("gate", {}), GATE),
             vitals=self._named("vitals", tables.get("vitals", {}), None),
-            storage=self._checked(("storage",), storage, _STORAGE),
+            storage=self._checked(("storage",), storage, STORAGE),
         )
 
     def _toml(self) -> dict[str, Any]:
@@ -426,8 +207,8 @@ class _Reader:
             path = ("metric", glob)
             table = self._table(path, value)
             self._check_name(path)
-            metric = Metric(glob=glob, **self._checked(path, table, _METRIC))
-            if metric.alias and any(kind != "literal" for kind, _ in _steps(glob)):
+            metric = Metric(glob=glob, **self._checked(path, table, METRIC))
+            if metric.alias and Glob(glob).wild:
                 self._refuse(
                     (*path, "alias"), f"{_label(path)} has an alias, but only a name without wildcards can have one"
                 )
@@ -441,14 +222,14 @@ class _Reader:
             metrics.append(metric)
         return tuple(metrics)
 
-    def _named(self, kind: str, value: Any, rules: Mapping[str, _Rule] | None) -> dict[str, dict[str, Any]]:
+    def _named(self, kind: str, value: Any, rules: Mapping[str, Rule] | None) -> dict[str, dict[str, Any]]:
         """Check tables named by a metric key; with no rules, any key may hold any scalar."""
         named = {}
         for name, item in self._table((kind,), value).items():
             path = (kind, name)
             table = self._table(path, item)
             self._check_name(path)
-            named[name] = self._checked(path, table, rules or dict.fromkeys(table, _SCALAR_RULE))
+            named[name] = self._checked(path, table, rules or dict.fromkeys(table, SCALAR))
         return named
 
     def _check_name(self, path: tuple[str, ...]) -> None:
@@ -466,7 +247,7 @@ class _Reader:
             return value
         return self._refuse(path, f"{_label(path)} is {_shown(value)}; it must be a table")
 
-    def _checked(self, path: tuple[str, ...], table: dict[str, Any], rules: Mapping[str, _Rule]) -> dict[str, Any]:
+    def _checked(self, path: tuple[str, ...], table: dict[str, Any], rules: Mapping[str, Rule]) -> dict[str, Any]:
         checked = {}
         for key, found in table.items():
             if key not in rules:
@@ -490,7 +271,7 @@ class _Reader:
         raise InvalidSchema(f"{self.source}, line {self._line(path)}: {message}", hint=hint)
 
     def _line(self, path: tuple[str, ...]) -> int:
-        return _lines(self.text).get(path, 1)
+        return toml_lines.lines(self.text).get(path, 1)
 
 
 def _label(path: tuple[str, ...]) -> str:
@@ -514,62 +295,3 @@ def _nearest(word: Any, known: Any) -> str | None:
 
     near = get_close_matches(str(word).lower(), list(known), n=1, cutoff=0.5)
     return f"did you mean {near[0]}?" if near else None
-
-
-def _lines(text: str) -> dict[tuple[str, ...], int]:
-    """Find the line on which each table and key of a valid TOML text first stands; tomllib does not say."""
-    tokens = re.compile(
-        r'''"""(?:\\.|[^\\])*?"""(?!")|\'{3}.*?\'{3}(?!\')'''
-        r"""|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|\#[^\n]*|\n|[][{}=.,]|[^][{}=.,"\'\#\s]+""",
-        re.DOTALL,
-    )
-    lines: dict[tuple[str, ...], int] = {}
-    table: tuple[str, ...] = ()
-    # The brackets open in a value: an inline table has its path, an array None. `key` is None inside a value.
-    brackets: list[tuple[str, ...] | None] = []
-    key: list[str] | None = []
-    header, line = False, 1
-    path: tuple[str, ...] = ()
-    for match in tokens.finditer(text):
-        token = match[0]
-        if token == "\n":
-            if not brackets:
-                key, header = [], False
-        elif token[0] == "#":
-            pass
-        elif key is None:
-            if token in "{[":
-                brackets.append(path if token == "{" else None)
-            elif token in "}]":
-                brackets.pop()
-            key = [] if token == "{" or (token == "," and brackets and brackets[-1] is not None) else None
-        elif token == "[" and not key:
-            header = True
-        elif token == "]" and header:
-            table = _record(lines, (), key, line) if key else table
-            key = []
-        elif token == "=":
-            path = _record(lines, (brackets[-1] or ()) if brackets else table, key, line)
-            key = None
-        elif token == "}":
-            brackets.pop()
-            key = None
-        elif token != "." and token != ",":
-            key.append(_key_text(token))
-        line += token.count("\n")
-    return lines
-
-
-def _record(lines: dict[tuple[str, ...], int], table: tuple[str, ...], key: list[str], line: int) -> tuple[str, ...]:
-    """Note the line of a path and of the tables it implies; return the path."""
-    path = (*table, *key)
-    for length in range(1, len(path) + 1):
-        lines.setdefault(path[:length], line)
-    return path
-
-
-def _key_text(token: str) -> str:
-    """Return a key as TOML reads it: bare, or in quotes of either kind."""
-    import tomllib
-
-    return str(tomllib.loads(f"key = {token}")["key"]) if token[0] in "\"'" else token

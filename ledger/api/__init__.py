@@ -1,28 +1,21 @@
-"""The Python way in: `start` and `open`, the `Ledger` and its runs. Each method names
-the one function that does the work.
+"""The Python way in: `start` and `open`, the `Ledger` and its runs. Each method names the one function that works.
 
-Nothing here prints. What only some calls need is imported by those calls, since `import ledger` and every
-`ledger log` pay for what stands at the top of a module.
+Nothing here prints. Names are loaded when they are first used, and what only some calls need is imported by those
+calls, since `import ledger` and every `ledger log` pay for what stands at the top of a module.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ledger.api.ledger import Ledger
-from ledger.api.logged import LoggedRun
-from ledger.api.opening import make, open, run_program, start, start_shared, writable_ledger
-from ledger.record.adding import Call, ChartFile
-from ledger.record.run import check_rows
-
 if TYPE_CHECKING:
+    from ledger.api.ledger import Ledger
+    from ledger.api.logged import LoggedRun
+    from ledger.api.opening import make, open, run_program, start, start_shared, writable_ledger
+    from ledger.record.calls import Call, ChartFile
+    from ledger.record.calls import check as check_call
     from ledger.record.finishing import Finished
     from ledger.schema import Schema
     from ledger.store.state import RunState
-
-
-def check_call(call: Call) -> Any:
-    """Raise InvalidName or InvalidValue for metrics that could not be logged."""
-    return check_rows(*call)
-
 
 __all__ = [
     "Call",
@@ -40,3 +33,23 @@ __all__ = [
     "start_shared",
     "writable_ledger",
 ]
+
+_HOMES = {
+    "Call": "ledger.record.calls",
+    "ChartFile": "ledger.record.calls",
+    "Finished": "ledger.record.finishing",
+    "Ledger": "ledger.api.ledger",
+    "LoggedRun": "ledger.api.logged",
+    "RunState": "ledger.store.state",
+    "Schema": "ledger.schema",
+    "check_call": "ledger.record.calls",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name on its first use."""
+    if name not in __all__:
+        raise AttributeError(f"module 'ledger.api' has no attribute {name!r}")
+    home = import_module(_HOMES.get(name, "ledger.api.opening"))
+    value = globals()[name] = getattr(home, "check" if name == "check_call" else name)
+    return value

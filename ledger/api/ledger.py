@@ -1,5 +1,7 @@
 """One ledger: the runs of a `.ledger` folder, and what can be asked of them."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
@@ -11,7 +13,8 @@ from ledger.store.tree import Tree
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ledger.record.adding import Call, ChartFile, Logged
+    from ledger.record.adding import Logged
+    from ledger.record.calls import Call, ChartFile
     from ledger.schema import Schema
     from ledger.store.catalog import Catalog
     from ledger.store.state import Chart, RunState
@@ -37,7 +40,7 @@ class Ledger:
         return self.tree.root
 
     @property
-    def schema(self) -> "Schema":
+    def schema(self) -> Schema:
         """What `.ledger-schema` declares; raises InvalidSchema."""
         if self._schema is None:
             from ledger import schema
@@ -47,7 +50,7 @@ class Ledger:
         return self._schema
 
     @property
-    def catalog(self) -> "Catalog":
+    def catalog(self) -> Catalog:
         """The states of all runs, as of now."""
         if self._catalog is None:
             from ledger.store.catalog import Catalog
@@ -78,7 +81,7 @@ class Ledger:
             return run  # no catalog: `ledger log --run ID` in a loop must stay quick
         return self.state(run).id
 
-    def state(self, run: str, *, retracted: bool = False) -> "RunState":
+    def state(self, run: str, *, retracted: bool = False) -> RunState:
         """Return all that is known of the run that a selector means; raises NoSuchRun or AmbiguousRun."""
         from ledger.table import select
 
@@ -91,18 +94,18 @@ class Ledger:
         sort: str | Sequence[str] = (),
         limit: int | None = None,
         status: Sequence[str] = (),
-    ) -> "list[RunState]":
+    ) -> list[RunState]:
         """Return the runs that selectors name and the filter `where` lets pass; all, newest first, without any."""
         from ledger.table import select
 
         sorts = [sort] if isinstance(sort, str) else sort
         return select.many(self.catalog, self.schema, runs, where=where, sort=sorts, limit=limit, status=status)
 
-    def removed(self) -> "list[RunState]":
+    def removed(self) -> list[RunState]:
         """Return the runs that were taken out of view, newest first."""
         return self.catalog.states(retracted=True)
 
-    def overview(self, states: "Sequence[RunState]", columns: Sequence[str] = ()) -> "Overview":
+    def overview(self, states: Sequence[RunState], columns: Sequence[str] = ()) -> Overview:
         """Return the table of these runs: the columns asked for, or those a list shows unasked."""
         from ledger.table import overview
 
@@ -127,7 +130,7 @@ class Ledger:
         sort: str | Sequence[str] = (),
         limit: int | None = None,
         columns: Sequence[str] = (),
-    ) -> "pd.DataFrame":
+    ) -> pd.DataFrame:
         """Return one row a run: id, name, status, created, finished, tags, params.* and the last value of each metric.
 
         `columns` chooses others, such as `min:train/loss`, `best:val/auc` or `params.lr`.
@@ -142,7 +145,7 @@ class Ledger:
 
     # What they hold
 
-    def metrics(self, *runs: str, where: str | None = None, rows: str = "shown") -> "pd.DataFrame":
+    def metrics(self, *runs: str, where: str | None = None, rows: str = "shown") -> pd.DataFrame:
         """Return the rows of runs as one DataFrame: run, metric, context, step, time, value, undefined.
 
         `rows` is `shown` (one a metric, context and step), `valid` (less what a resumed attempt replaced) or `stored`.
@@ -155,14 +158,14 @@ class Ledger:
 
     def compare(
         self, *runs: str, where: str | None = None, metrics: Sequence[str] = (), only_changed: bool = False
-    ) -> "Comparison":
+    ) -> Comparison:
         """Set runs side by side: params, last values, the best of each metric with a known goal."""
         from ledger.table import compare
 
         states = self.select(*runs, where=where)
         return compare.compare(states, self.schema, metrics=metrics, only_changed=only_changed)
 
-    def diff(self, a: str, b: str, *, metrics: Sequence[str] = ()) -> "RunDiff":
+    def diff(self, a: str, b: str, *, metrics: Sequence[str] = ()) -> RunDiff:
         """Say what differs between two runs: params, metrics with a verdict, charts, packages, commit."""
         from ledger.table import diff
 
@@ -184,7 +187,7 @@ class Ledger:
         """Return the bytes of a chart of a run: at `step`, else the one without a step, else the last."""
         return self.blob(self.find_chart(run, name, step))
 
-    def find_chart(self, run: str, name: str, step: int | None = None) -> "Chart":
+    def find_chart(self, run: str, name: str, step: int | None = None) -> Chart:
         """Return what is known of a chart; raises NoSuchChart naming those there are."""
         state = self.state(run)
         series = [c for c in state.charts if names.metric_key(c.name, c.context) == name or c.name == name]
@@ -201,13 +204,13 @@ class Ledger:
         steps = ", ".join(str(c.step) for c in series[:20])
         raise NoSuchChart(f"the chart {name!r} of {state.id} has no step {step}; it has {steps}")
 
-    def blob(self, chart: "Chart") -> bytes:
+    def blob(self, chart: Chart) -> bytes:
         """Return the bytes of a chart; raises DamagedFile."""
         from ledger.store import blobs
 
         return blobs.get(self.tree, chart.blob, chart.extension)
 
-    def blob_path(self, chart: "Chart") -> str:
+    def blob_path(self, chart: Chart) -> str:
         """Return where the bytes of a chart lie."""
         from ledger.store import blobs
 
@@ -225,18 +228,21 @@ class Ledger:
 
     def note(self, run: str, text: str) -> None:
         """Set the note of a run."""
-        self._annotate(run, [_set("note", text)], None)
+        from ledger.record import annotations
+
+        self._annotate(run, [annotations.set_operation("note", text)], None)
 
     def rename(self, run: str, name: str) -> None:
         """Give a run another name; its id stays."""
-        self._annotate(run, [_set("name", names.check_run_name(name))], None)
+        from ledger.record import annotations
+
+        self._annotate(run, [annotations.set_operation("name", names.check_run_name(name))], None)
 
     def set_params(self, run: str, params: Any, reason: str | None = None) -> None:
         """Add or change params of a run."""
-        from ledger.record.run import flatten_params
+        from ledger.record import annotations
 
-        flat = flatten_params(values.to_params(params))
-        self._annotate(run, [_set(f"params.{key}", value) for key, value in flat.items()], reason)
+        self._annotate(run, annotations.param_operations(values.to_params(params)), reason)
 
     def remove(self, run: str, reason: str | None = None) -> str:
         """Take a run out of every view; its files stay, and `restore` brings it back. Returns its id."""
@@ -257,14 +263,14 @@ class Ledger:
     def log(
         self,
         run: str,
-        calls: "Sequence[Call]" = (),
+        calls: Sequence[Call] = (),
         *,
-        charts: "Sequence[ChartFile]" = (),
+        charts: Sequence[ChartFile] = (),
         params: Any = None,
         tags: Sequence[str] = (),
         note: str | None = None,
         reason: str | None = None,
-    ) -> "Logged":
+    ) -> Logged:
         """Add metrics, charts, params, tags and a note to a run; a plain name that no run has makes a closed one.
 
         Everything is checked before anything is written.
@@ -284,7 +290,7 @@ class Ledger:
         return adding.add(self.tree, id, checked, self.author)
 
     def check_log(
-        self, run: str, calls: "Sequence[Call]" = (), *, charts: "Sequence[ChartFile]" = (), **given: Any
+        self, run: str, calls: Sequence[Call] = (), *, charts: Sequence[ChartFile] = (), **given: Any
     ) -> str | None:
         """Check what `log` would be given and write nothing; return the id of the run, None if it would be made."""
         from ledger.record import adding
@@ -316,14 +322,8 @@ class Ledger:
 
         return finishing.finish(self.tree, self.resolve(run), self.author(), status, force=force)
 
-    def finish_stale(self) -> "dict[str, Any]":
+    def finish_stale(self) -> dict[str, Any]:
         """Seal and close every run whose process is gone, and shared ones idle for a day; what was done by id."""
         from ledger.record import finishing
 
         return finishing.finish_stale(self.tree, self.author())
-
-
-def _set(key: str, value: Any) -> Any:
-    from ledger.format.entries import Operation
-
-    return Operation("set", key, value)

@@ -1,9 +1,11 @@
 """A run that is in the ledger already, as Python holds it: to read it, and to add to it."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ledger.record.run import check_chart, check_rows
+from ledger.record.calls import check_chart, check_prose, check_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,14 +17,14 @@ if TYPE_CHECKING:
 class LoggedRun:
     """A run that is in the ledger already: read it, and add to it; a closed one gets a late entry at once."""
 
-    def __init__(self, ledger: "Ledger", id: str) -> None:
+    def __init__(self, ledger: Ledger, id: str) -> None:
         self.ledger, self.id = ledger, id
 
     def __repr__(self) -> str:
         return f"<ledger.LoggedRun {self.id}>"
 
     @property
-    def state(self) -> "RunState":
+    def state(self) -> RunState:
         """All that is known of the run, as of now."""
         return self.ledger.state(self.id)
 
@@ -46,11 +48,11 @@ class LoggedRun:
         """The run's tags, sorted."""
         return self.state.tags
 
-    def metrics(self) -> "pd.DataFrame":
+    def metrics(self) -> pd.DataFrame:
         """Return the run's shown rows; see `Ledger.metrics`."""
         return self.ledger.metrics(self.id)
 
-    def charts(self) -> "list[Chart]":
+    def charts(self) -> list[Chart]:
         """Return what is known of the run's charts."""
         return self.state.charts
 
@@ -114,6 +116,7 @@ class LoggedRun:
         self.ledger.set_params(self.id, params, reason)
 
     def _add(self, rows: list[Any], charts: list[Any], reason: str | None) -> None:
-        from ledger.record import late
+        from ledger.record import adding
 
-        late.add(self.ledger.tree, self.id, rows, charts, self.ledger.author, reason)
+        checked = adding.Checked(rows, charts, {}, [], None, check_prose("reason", reason))
+        adding.add(self.ledger.tree, self.id, checked, self.ledger.author)

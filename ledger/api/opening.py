@@ -1,14 +1,18 @@
 """How a ledger or a run is opened from Python: `ledger.open`, `ledger.start`."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ledger.api.ledger import Ledger
 from ledger.errors import InvalidValue
-from ledger.record.run import DisabledRun, Run
 from ledger.store import tree as trees
 from ledger.store.tree import Tree
+
+if TYPE_CHECKING:
+    from ledger.record.run import Run
 
 
 def start(
@@ -42,6 +46,8 @@ def start(
     """
     mode = os.environ.get("LEDGER_MODE", "on")
     if mode == "disabled":
+        from ledger.record.run import DisabledRun
+
         return DisabledRun(name or "disabled")
     if mode not in ("", "on"):
         raise InvalidValue(f"LEDGER_MODE is {mode!r}", hint="it may be 'on' or 'disabled'")

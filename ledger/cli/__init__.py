@@ -3,6 +3,8 @@
 Errors end here: an expected one is a line or two on stderr and its exit code, a bug is exit 70 with a report to send.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import warnings
@@ -11,6 +13,7 @@ from typing import Any
 
 import click
 
+from ledger import __version__
 from ledger.errors import LedgerError, LedgerWarning
 
 # Each command and its summary, in the order of `ledger --help`; the file is named like the command.
@@ -74,7 +77,7 @@ class Commands(click.Group):
 @click.command(cls=Commands, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("-C", "folder", metavar="DIR", help="Work as if started in DIR.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours in tables.")
-@click.version_option(None, "--version", package_name="ledger-ml", prog_name="ledger")
+@click.version_option(__version__, "--version", prog_name="ledger")
 @click.pass_context
 def group(ctx: click.Context, folder: str | None, color: str) -> None:
     """Experiment results as files that only grow, committed beside the code."""

@@ -1,6 +1,7 @@
 """`ledger charts`: the charts of a run, listed or written to files."""
 
 import os
+import sys
 
 import click
 
@@ -29,7 +30,7 @@ def command(run: str, name: str | None, step: int | None, target: str | None, fo
         chart = ledger.find_chart(run, name, step)
         data = ledger.chart(run, name, step)
         if target == "-":
-            click.get_binary_stream("stdout").write(data)
+            sys.stdout.buffer.write(data)
         elif target is not None:
             _write(target, data)
         else:

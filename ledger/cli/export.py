@@ -19,7 +19,7 @@ def command(runs: tuple[str, ...], where: str | None, form: str, target: str | N
     if form == "parquet" and target is None and sys.stdout.isatty():
         raise click.UsageError("Parquet is not for the terminal: give -o FILE")
     if target is None:
-        ledger.write_rows(click.get_binary_stream("stdout"), form, *runs, where=where)
+        ledger.write_rows(sys.stdout.buffer, form, *runs, where=where)
         return
     try:
         with open(target, "wb") as file:

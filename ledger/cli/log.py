@@ -1,7 +1,8 @@
 """`ledger log`: metrics and charts from arguments or from another program's lines. The command a shell loop calls."""
 
+from __future__ import annotations
+
 import os
-import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -12,8 +13,8 @@ from ledger import api
 from ledger.cli import options, output
 from ledger.errors import InvalidValue, LedgerError
 
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
-_LINE = re.compile(r"\s*([^\s:{}][^:{}]*?)\s*[:=]\s*(\S+?)\s*(?:\(\s*step\s+([+-]?\d+)\s*\))?\s*")
+_LINE = r"\s*([^\s:{}][^:{}]*?)\s*[:=]\s*(\S+?)\s*(?:\(\s*step\s+([+-]?\d+)\s*\))?\s*"
+_WORDS = ("nan", "inf", "infinity")
 
 
 @click.command("log")
@@ -75,18 +76,36 @@ def command(
 
 def number(name: str, text: str) -> float | int:
     """Return the number a text says, exactly; raises InvalidValue where it says none, or float64 cannot hold it."""
-    if not _NUMBER.fullmatch(text):
+    if not is_number(text):
         raise InvalidValue(
-            f"metric {name!r} has the value {text!r}, which is no number",
+            f"metric {name!r} has the value {text[:80]!r}, which is no number",
             hint="write a number, nan, inf or -inf; text belongs into --param or --note",
         )
-    if text.lstrip("+-").isdigit():
-        return int(text)
+    value = _exact(text, f"metric {name!r} has the value")
+    digits = text.lstrip("+-").lstrip("0")
+    if digits.isdigit():  # as an integer, which is refused where float64 would round it
+        return -int(digits) if text[0] == "-" else int(digits)
+    return value
+
+
+def _exact(text: str, what: str = "there is the number") -> float:
+    """Return the float64 of a number; raises InvalidValue where it would become an infinity or zero."""
     value = float(text)
     lost = value in (float("inf"), float("-inf")) and "inf" not in text.lower()
-    if lost or (value == 0 and re.search(r"[1-9]", re.split("[eE]", text)[0])):
-        raise InvalidValue(f"metric {name!r} has the value {text}, which is beyond what float64 can hold ({value!r})")
+    if lost or (value == 0 and any(digit in text.lower().partition("e")[0] for digit in "123456789")):
+        raise InvalidValue(f"{what} {text[:40]}, which is beyond what float64 can hold ({value!r})")
     return value
+
+
+def is_number(text: str) -> bool:
+    """Say whether a text is a number as `float` reads it, without spaces and underscores."""
+    if text.lower().lstrip("+-") not in _WORDS and not set(text) <= set("0123456789+-.eE"):
+        return False
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _log(ledger: Any, run: str, calls: list[Any], files: list[Any], given: dict[str, Any], dry_run: bool) -> str:
@@ -128,6 +147,8 @@ def _log_lines(
 
 
 def _lines(like: Any, bad: list[str]) -> Iterator[Any]:
+    if hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(errors="surrogateescape")  # programs print bytes that are no text, too
     for count, line in enumerate(sys.stdin, start=1):
         try:
             found = _line(line, like)
@@ -145,15 +166,22 @@ def _line(line: str, like: Any) -> Any:
         import json
 
         try:
-            said = json.loads(line)
+            said = json.loads(line, parse_float=_exact)
+            step, split = said.pop("step", like.step), said.pop("split", like.split)
+            context = said.pop("context", None) or {}
+            said = _from_json(said)
         except (ValueError, RecursionError) as error:
             raise InvalidValue(f"this is no JSON object: {error}") from None
-        step, split = said.pop("step", like.step), said.pop("split", like.split)
-        context = {**(like.context or {}), **said.pop("context", {})} or None
-        return api.Call(_from_json(said), step, split, context) if said else None
-    match = _LINE.fullmatch(line)
-    if match is None or not _NUMBER.fullmatch(match[2]):
+        if not isinstance(context, dict):
+            raise InvalidValue(f'the context must be an object such as {{"fold": 1}}, not {context!r}')
+        return api.Call(said, step, split, {**(like.context or {}), **context} or None) if said else None
+    import re  # most calls read no lines
+
+    match = re.fullmatch(_LINE, line)
+    if match is None or not is_number(match[2]):
         return None
+    if len(match[3] or "") > 20:
+        raise InvalidValue(f"step {match[3][:20]}... is beyond the limit of 2^62")
     step = int(match[3]) if match[3] else like.step
     return api.Call({match[1]: number(match[1], match[2])}, step, like.split, like.context)
 

@@ -1,5 +1,7 @@
 """Options and types that several commands share, so that a flag means the same everywhere."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any, TypeVar
 

@@ -1,7 +1,8 @@
 """Where text goes: stdout for data, stderr for notices; colour and width only for a terminal."""
 
+from __future__ import annotations
+
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -21,6 +22,8 @@ def color() -> bool:
 def width() -> int | None:
     """Return the width of the terminal, or None where the text goes elsewhere and nothing needs to fit."""
     if sys.stdout.isatty() or "COLUMNS" in os.environ:
+        import shutil
+
         return shutil.get_terminal_size((100, 24)).columns
     return None
 

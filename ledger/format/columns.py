@@ -1,5 +1,6 @@
 """Segments: rows as Parquet, in the encodings that make noisy learning curves small. The only Arrow in `format`."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -56,61 +57,85 @@ def _table(run: str, rows: Rows) -> Any:
     n = len(rows)
     contexts = sorted({context for _, context in rows.keys if context is not None})
     metrics = sorted({name for name, _ in rows.keys})
-    key_metric = np.array([metrics.index(name) for name, _ in rows.keys] or [0], np.int32)
-    key_context = np.array([-1 if c is None else contexts.index(c) for _, c in rows.keys] or [-1], np.int32)
+    metric_at = {name: i for i, name in enumerate(metrics)}
+    context_at = {context: i for i, context in enumerate(contexts)}
+    key_metric = np.array([metric_at[name] for name, _ in rows.keys] or [0], np.int32)
+    key_context = np.array([-1 if c is None else context_at[c] for _, c in rows.keys] or [-1], np.int32)
     context = key_context[rows.key]
-    dictionary = pa.DictionaryArray.from_arrays
-    no_step = rows.step == NO_STEP
     arrays = [
-        dictionary(pa.array(np.zeros(n, np.int32)), pa.array([run])),
-        dictionary(pa.array(key_metric[rows.key]), pa.array(metrics, pa.string())),
-        dictionary(pa.array(context, mask=context < 0), pa.array(contexts, pa.string()))
-        if contexts
-        else pa.nulls(n, pa.string()),
-        pa.array(rows.step, mask=no_step) if no_step.any() else pa.array(rows.step),
-        pa.array(rows.time).cast(SCHEMA.field("time").type),
-        pa.array(rows.value, mask=rows.undefined) if rows.undefined.any() else pa.array(rows.value),
-        pa.array(rows.attempt),
-        dictionary(pa.array(rows.writer), pa.array(rows.writers, pa.string())),
-        pa.array(rows.seq),
+        _texts(np.zeros(n, np.int32), [run]),
+        _texts(key_metric[rows.key], metrics),
+        _texts(context, contexts) if contexts else pa.nulls(n, pa.string()),
+        _array(rows.step, pa.int64(), rows.step == NO_STEP),
+        _array(rows.time, SCHEMA.field("time").type),
+        _array(rows.value, pa.float64(), rows.undefined),
+        _array(rows.attempt, pa.int32()),
+        _texts(rows.writer, rows.writers),
+        _array(rows.seq, pa.int64()),
     ]
     fields = [pa.field(f.name, array.type, f.nullable) for f, array in zip(SCHEMA, arrays, strict=True)]
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
+# Arrow's own conversions load pandas, and `cast` or `fill_null` its compute functions: half a second for a shell's one
+# late value. So numpy arrays go in and out as buffers.
+
+
+def _array(values: Any, kind: Any, null: Any = None) -> Any:
+    """Return a numpy array as an Arrow array of the same width; `null`: bool, True where there is no value."""
+    valid = None
+    if null is not None and null.any():
+        valid = pa.py_buffer(np.packbits(~null, bitorder="little"))
+    return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def _texts(indices: Any, texts: list[str]) -> Any:
+    """Return indices (-1 for null) into texts as an Arrow dictionary array."""
+    encoded = [text.encode() for text in texts]
+    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    dictionary = pa.StringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
+    return pa.DictionaryArray.from_arrays(_array(indices, pa.int32(), indices < 0), dictionary)
+
+
 def decode(data: bytes, name: str) -> tuple[list[str], Rows]:
     """Read a segment; return the runs it holds (one, outside packs) and its rows.
 
-    Raises DamagedFile for what is no Parquet file or lacks a column.
+    Raises DamagedFile for what is no Parquet file, lacks a column, or holds a null or a context that cannot be.
     """
     try:
         file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=_TEXTS)
         table = file.read(columns=SCHEMA.names, use_threads=False)
         return _rows(table)
-    except (pa.ArrowException, OSError, KeyError, ValueError, IndexError, TypeError) as error:
+    except (pa.ArrowException, OSError, LookupError, ValueError, TypeError, RecursionError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DamagedFile(f"{name} is not a segment: {first}", hint="see: ledger verify") from None
 
 
 def _rows(table: Any) -> tuple[list[str], Rows]:
-    n = table.num_rows
+    for field in SCHEMA:
+        if not field.nullable and table.column(field.name).null_count:
+            raise ValueError(f"the column {field.name} has a null")
     metric, metrics = _dictionary(table, "metric")
     context, contexts = _dictionary(table, "context")
     writer, writers = _dictionary(table, "writer")
     runs = _dictionary(table, "run")[1]
+    for text in contexts:
+        if not isinstance(json.loads(text), dict):
+            raise ValueError(f"the context {text!r} is not a JSON object")
     width = len(contexts) + 1
     pair = metric.astype(np.int64) * width + context + 1
-    unique, key = np.unique(pair, return_inverse=True)
-    keys: list[Key] = [(metrics[p // width], contexts[p % width - 1] if p % width else None) for p in unique.tolist()]
-    rows = Rows(keys, writers)
-    rows.key = key.astype(np.int32)
-    rows.writer = writer
-    rows.step = _numbers(table, "step", pa.int64(), NO_STEP)
-    rows.time = _numbers(table, "time", pa.int64(), 0)
-    rows.value = _numbers(table, "value", pa.float64(), float("nan"))
-    rows.undefined = _nulls(table, "value", n)
-    rows.attempt = _numbers(table, "attempt", pa.int32(), 0)
-    rows.seq = _numbers(table, "seq", pa.int64(), 0)
+    used = np.flatnonzero(np.bincount(pair, minlength=1))
+    rank = np.zeros(len(metrics) * width + 1, np.int32)
+    rank[used] = np.arange(len(used))
+    keys: list[Key] = [(metrics[p // width], contexts[p % width - 1] if p % width else None) for p in used.tolist()]
+    rows = Rows(keys if len(pair) else [], writers)
+    rows.key, rows.writer = rank[pair], writer
+    step, no_step = _numbers(table, "step")
+    rows.step = step if no_step is None else np.where(no_step, NO_STEP, step)
+    rows.time, rows.seq, rows.attempt = (_numbers(table, name)[0] for name in ("time", "seq", "attempt"))
+    value, undefined = _numbers(table, "value")
+    rows.value = value if undefined is None else np.where(undefined, float("nan"), value)
+    rows.undefined = np.zeros(len(pair), np.bool_) if undefined is None else undefined
     return runs, rows
 
 
@@ -124,25 +149,29 @@ def _dictionary(table: Any, name: str) -> tuple[Any, list[str]]:
     column = _column(table, name)
     if isinstance(column, pa.ChunkedArray):
         column = column.unify_dictionaries().combine_chunks()
-    if len(column) == 0:
-        return np.zeros(0, np.int32), []
-    indices = column.indices
-    if indices.null_count:
-        indices = indices.fill_null(-1)
-    return indices.to_numpy(zero_copy_only=False).astype(np.int32), column.dictionary.to_pylist()
+    if not pa.types.is_dictionary(column.type):
+        raise TypeError(f"the column {name} holds no text")
+    indices, null = _from_array(column.indices, np.int32)
+    if null is not None:
+        indices = np.where(null, np.int32(-1), indices)
+    return indices, column.dictionary.to_pylist()
 
 
-def _numbers(table: Any, name: str, kind: Any, null: float) -> Any:
-    column = _column(table, name)
-    if pa.types.is_timestamp(column.type):
-        column = column.cast(pa.timestamp("us", tz="UTC")).view(pa.int64())
-    elif column.type != kind:
+def _numbers(table: Any, name: str) -> tuple[Any, Any]:
+    """Return a column of numbers as numpy has it, and where it has none (None if it has one everywhere)."""
+    column, kind = _column(table, name), SCHEMA.field(name).type
+    if column.type != kind:  # written by another program
         column = column.cast(kind)
-    if column.null_count:
-        column = column.fill_null(null)
-    return column.to_numpy(zero_copy_only=False)
+    return _from_array(column, {"int32": np.int32, "double": np.float64}.get(str(kind), np.int64))
 
 
-def _nulls(table: Any, name: str, n: int) -> Any:
-    column = _column(table, name)
-    return column.is_null().to_numpy(zero_copy_only=False) if column.null_count else np.zeros(n, np.bool_)
+def _from_array(array: Any, kind: Any) -> tuple[Any, Any]:
+    n, offset = len(array), array.offset
+    if n == 0:
+        return np.zeros(0, kind), None
+    valid, data = array.buffers()
+    values = np.frombuffer(data, kind)[offset : offset + n]
+    if not array.null_count:
+        return values, None
+    bits = np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")
+    return values, bits[offset : offset + n] == 0

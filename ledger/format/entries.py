@@ -1,7 +1,7 @@
 """Entries: what is said of a run, as small JSON files made to be read in a diff.
 
 One struct a kind, fields in the order they are written. `encode` gives the bytes, `decode` reads them back and
-refuses what a reader cannot trust. An entry is identified by its id: the first 16 hex digits of the sha256 of its bytes.
+refuses what a reader cannot trust. An entry's id is the first 16 hex digits of the sha256 of its bytes.
 """
 
 import hashlib
@@ -16,7 +16,6 @@ from ledger.format.layout import FORMAT, KINDS, entry_name
 METRICS_MAX = 200  # metrics in a summary, and charts in an entry; the rest of the charts goes into a blob
 CHARTS_MAX = 200
 _LINE_MAX = 110
-_INT_EXACT = 2**63
 
 
 class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -154,6 +153,11 @@ class Resume(Entry, kw_only=True, omit_defaults=True):
 
 
 _TYPES: dict[str, type[Entry]] = dict(zip(KINDS, (Open, Rows, Close, Annotate, Retract, Resume), strict=True))
+_WRAPPED: dict[type[Entry], tuple[str, ...]] = {
+    Open: ("params", "git", "program"),
+    Rows: ("source", "predictions", "summary"),
+    Resume: ("git", "program"),
+}
 _DECODERS: dict[type, "msgspec.json.Decoder[Any]"] = {}
 
 
@@ -209,12 +213,9 @@ def decode(data: bytes, name: str) -> Entry | None:
         return None
     try:
         entry: Entry = _decoder(kind).decode(data)
-        if isinstance(entry, (Open, Resume)):
-            entry.git = values.unwrap(entry.git)
-            entry.program = values.unwrap(entry.program)
-        if isinstance(entry, Open):
-            entry.params = values.unwrap(entry.params)
-        elif isinstance(entry, Annotate):
+        for field in _WRAPPED.get(kind, ()):
+            setattr(entry, field, values.unwrap(getattr(entry, field)))
+        if isinstance(entry, Annotate):
             for operation in entry.operations:
                 operation.value = values.unwrap(operation.value)
         _ = entry.time_us
@@ -249,9 +250,8 @@ def render(value: Any) -> bytes:
 
 def _render(value: Any, indent: str, lead: str, tail: str, lines: list[str]) -> None:
     flat = not isinstance(value, (dict, list)) or not value
-    if not flat and not any(
-        isinstance(v, (dict, list)) and v for v in (value.values() if isinstance(value, dict) else value)
-    ):
+    inner = value.values() if isinstance(value, dict) else value
+    if not flat and not any(isinstance(v, (dict, list)) and v for v in inner):
         text = _one_line(value)
         flat = bool(indent) and len(indent) + len(lead) + len(text) <= _LINE_MAX
     if flat:

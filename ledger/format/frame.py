@@ -9,6 +9,7 @@ frames of another journal, are never taken for valid. Payloads are arrays that b
     [3, seq, time, {...}]                            a chart
 """
 
+import hashlib
 import struct
 import zlib
 from collections.abc import Iterator
@@ -17,7 +18,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ledger.errors import DamagedFile, NewerFormat
-from ledger.format.layout import FORMAT
+from ledger.format.ids import is_run_id
+from ledger.format.layout import FORMAT, parse_entry_name
 
 HEADER, ROWS, CHART = 1, 2, 3
 MAGIC = b"\xf5LF\n"
@@ -102,6 +104,14 @@ def decode_header(payload: list[Any], name: str) -> Header:
         raise DamagedFile(f"{name} does not begin with a header")
     if header.format > FORMAT:
         raise NewerFormat(f"{name} has format {header.format}; this version of ledger reads up to {FORMAT}")
+    if not is_run_id(header.run):
+        raise DamagedFile(f"{name} is of the run {header.run[:80]!r}, which is not a run's id")
+    if header.open_name is not None or header.open_data is not None:
+        # A sealer writes these bytes under this name: it must be the one that belongs to them, and no path.
+        found = parse_entry_name(header.open_name or "")
+        sha256 = hashlib.sha256(header.open_data or b"").hexdigest()
+        if found is None or found.kind != "open" or found.id != sha256[:16]:
+            raise DamagedFile(f"{name} holds an open entry that does not fit its name {header.open_name!r}")
     return header
 
 

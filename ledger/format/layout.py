@@ -1,9 +1,11 @@
 """Where things lie under `.ledger`: every path and file name, and the constant texts that protect the folder."""
 
-import re
+from __future__ import annotations
+
 from typing import NamedTuple
 
-from ledger.format.ids import day_of, is_run_id, stamp
+from ledger.errors import DamagedFile
+from ledger.format.ids import day_of, is_digits, is_hex, is_run_id, stamp
 
 FORMAT = 0  # becomes 1, and is frozen, when the first three milestones are closed
 FOLDER = ".ledger"
@@ -63,9 +65,6 @@ MEDIA_TYPES = {
     "bin": "application/octet-stream",
 }
 
-_ENTRY = re.compile(r"([0-9]{8}-[0-9]{6}-[0-9]{6})-([a-z][a-z0-9]*)-([0-9a-f]{16})\.json")
-_SEGMENT = re.compile(r"([0-9a-f]{16})\.parquet")
-
 
 class EntryName(NamedTuple):
     """What the file name of an entry says."""
@@ -87,24 +86,44 @@ def entry_name(time: int, kind: str, sha256: str) -> str:
 
 def parse_entry_name(name: str) -> EntryName | None:
     """Read the file name of an entry, or return None if it is none."""
-    m = _ENTRY.fullmatch(name)
-    return EntryName(*m.groups()) if m else None
+    # By hand, as in `ids.is_run_id`: this is done on every `ledger log`.
+    stamp, middle, ending = name[:22], name[22:-5], name[-5:]
+    kind, dash, id = middle[1:].rpartition("-")
+    dashes = middle[:1] == dash == "-" and stamp[8:9] == stamp[15:16] == "-"
+    if not (dashes and ending == ".json" and len(stamp) == 22 and is_digits(stamp[:8] + stamp[9:15] + stamp[16:])):
+        return None
+    if not (
+        len(id) == 16 and is_hex(id) and kind.isascii() and kind.isalnum() and kind.islower() and kind[0].isalpha()
+    ):
+        return None
+    return EntryName(stamp, kind, id)
 
 
 def segment_name(sha256: str) -> str:
-    """Return the file name of a segment within its run's folder."""
+    """Return the file name of a segment within its run's folder; raises DamagedFile for what is no sha256."""
+    _check_sha256(sha256)
     return f"{sha256[:16]}.parquet"
 
 
 def parse_segment_name(name: str) -> str | None:
     """Return the sha16 in the file name of a segment, or None if it is none."""
-    m = _SEGMENT.fullmatch(name)
-    return m.group(1) if m else None
+    id, dot, extension = name.partition(".")
+    return id if dot and extension == "parquet" and len(id) == 16 and is_hex(id) else None
 
 
 def blob_path(sha256: str, extension: str) -> str:
-    """Return the path of a blob, relative to `.ledger`."""
+    """Return the path of a blob, relative to `.ledger`; raises DamagedFile for what is no sha256 or extension."""
+    _check_sha256(sha256)
+    plain = extension.isascii() and extension.isalnum() and extension == extension.lower()
+    if not (plain and 1 <= len(extension) <= 16):
+        raise DamagedFile(f"{extension[:80]!r} is not the extension of a blob", hint="see: ledger verify")
     return f"blobs/{sha256[:2]}/{sha256}.{extension}"
+
+
+def _check_sha256(sha256: str) -> None:
+    # Entries are read from anywhere: a name in one must not lead out of the folder.
+    if not (len(sha256) == 64 and is_hex(sha256)):
+        raise DamagedFile(f"{sha256[:80]!r} is not a sha256 (64 hex digits)", hint="see: ledger verify")
 
 
 def journal_folder(run: str) -> str:

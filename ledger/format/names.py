@@ -5,6 +5,8 @@ It is stored as canonical JSON (sorted keys, no spaces, whole floats as integers
 `val/auc{fold=1}`. `metric_key` and `parse_key` are each other's inverse.
 """
 
+from __future__ import annotations
+
 import json
 import math
 import re
@@ -18,7 +20,7 @@ NAME_MAX = 512
 SPLITS = frozenset({"train", "val", "valid", "validation", "test", "eval", "dev", "prod"})
 
 # What would be read back as something other than text, or would end the value, is quoted in a key.
-_BARE = re.compile(r"[^\s,{}=\"'][^,{}=\"']*")
+_BARE = r"[^\s,{}=\"'][^,{}=\"']*"
 _JSON_WORDS = frozenset({"true", "false", "null"})
 
 
@@ -97,7 +99,7 @@ def metric_key(name: str, context: str | None) -> str:
         return name
     parts = []
     for key, value in json.loads(context).items():
-        bare = isinstance(value, str) and _BARE.fullmatch(value) and value == value.strip() and not _is_json(value)
+        bare = isinstance(value, str) and re.fullmatch(_BARE, value) and value == value.strip() and not _is_json(value)
         parts.append(f"{key}={value if bare else json.dumps(value, ensure_ascii=False)}")
     return f"{name}{{{','.join(parts)}}}"
 
@@ -123,9 +125,9 @@ def _read_value(key: str, text: str) -> Any:
         return text
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InvalidName(
-            f"the metric key {key!r} has the value {text!r}, which is neither bare text nor JSON",
+            f"the metric key {key!r} does not parse: the value {text!r} is neither bare text nor JSON",
             hint='quote it as JSON does: "..."',
         ) from None
 

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ledger.format.frame import CHART, HEAD, PREFIX_SIZE, ROWS, Frame, frame_at, frames, next_frame
+from ledger.format.frame import CHART, HEAD, PREFIX_SIZE, ROWS, Frame, frame_at, next_frame
 
 NO_STEP = np.iinfo(np.int64).max  # a null step ranks above every step; real ones stay within 2^62
-_STRETCH_MIN = 8  # fewer alike frames are read one by one
+_STRETCH_MIN = 64  # fewer alike frames are read one by one, which is quicker then
 
 Key = tuple[str, str | None]  # metric, canonical context
 Int64 = npt.NDArray[np.int64]
@@ -25,7 +25,7 @@ Int32 = npt.NDArray[np.int32]
 
 class Rows:
     """n metric rows. `key`, `writer`: int32 indices into `keys` and `writers`; `step`: int64, NO_STEP for null;
-    `time`: int64 us UTC; `value`: float64; `seq`: int64; `attempt`: int32; `undefined`: bool, True where there is no value.
+    `time`: int64 us UTC; `value`: float64; `seq`: int64; `attempt`: int32; `undefined`: bool, True without a value.
     """
 
     __slots__ = ("attempt", "key", "keys", "seq", "step", "time", "undefined", "value", "writer", "writers")
@@ -72,15 +72,16 @@ class Rows:
 
     def _in_order(self) -> bool:
         """Say whether the rows stand sorted, as those of one writer that logs steps upwards do."""
-        if len(self) < 2:
-            return True
-        same = np.diff(self.key)
-        if (same < 0).any():
+        # Compared, never subtracted: the distance of two steps, NO_STEP above all, may not fit 64 bits.
+        if (self.key[1:] < self.key[:-1]).any():
             return False
-        if not ((np.diff(self.step) > 0) | (same > 0)).all():
-            later = (np.diff(self.step) >= 0) & (np.diff(self.time) >= 0) & (np.diff(self.seq) > 0)
-            return bool((later | (same > 0)).all()) and len(self.writers) == 1
-        return True
+        new_key, step, before = self.key[1:] > self.key[:-1], self.step[1:], self.step[:-1]
+        if (new_key | (step > before)).all():
+            return True
+        if len(self.writers) != 1:
+            return False
+        later = (step >= before) & (self.time[1:] >= self.time[:-1]) & (self.seq[1:] > self.seq[:-1])
+        return bool((new_key | later).all())
 
 
 COLUMNS = ("key", "step", "time", "value", "undefined", "attempt", "writer", "seq")
@@ -106,19 +107,17 @@ def concat(parts: Iterable[Rows]) -> Rows:
         return parts[0]
     keys: dict[Key, int] = {}
     writers: dict[str, int] = {}
-    columns: dict[str, list[Any]] = {column: [] for column in COLUMNS}
+    arrays: dict[str, list[Any]] = {column: [] for column in COLUMNS}
     for part in parts:
         key_map = np.array([keys.setdefault(k, len(keys)) for k in part.keys] or [0], np.int32)
         writer_map = np.array([writers.setdefault(w, len(writers)) for w in part.writers] or [0], np.int32)
         for column in COLUMNS:
-            values = getattr(part, column)
-            columns[column].append(
-                key_map[values] if column == "key" else writer_map[values] if column == "writer" else values
-            )
+            arrays[column].append(getattr(part, column))
+        arrays["key"][-1], arrays["writer"][-1] = key_map[part.key], writer_map[part.writer]
     rows = Rows(list(keys), list(writers))
     if parts:
-        for column, arrays in columns.items():
-            setattr(rows, column, np.concatenate(arrays))
+        for column, values in arrays.items():
+            setattr(rows, column, np.concatenate(values))
     return rows
 
 
@@ -199,9 +198,9 @@ class _Reader:
         self.last_seq, self.last_time = max(self.last_seq, seq + len(values) - 1), max(self.last_time, time)
 
     def _alike(self, start: int, size: int) -> bool:
-        """Say cheaply whether the next few frames could be alike: same magic, same length."""
+        """Say cheaply whether the next frames could be alike: every eighth has the same magic and length."""
         head, data = self.data[start : start + 8], self.data
-        return all(data[at : at + 8] == head for at in range(start + size, start + size * _STRETCH_MIN, size))
+        return all(data[at : at + 8] == head for at in range(start + size, start + size * _STRETCH_MIN, size * 8))
 
     def _stretch(self, first: Frame) -> int:
         """Read the frames after `first` that differ from it in numbers alone; return how many they are."""
@@ -361,6 +360,3 @@ def _count_alike(data: bytes, first: Frame, size: int, count: int, numbers: _Num
             return alike + int(same.argmin())
         alike, block = alike + n, min(block * 8, 1 << 18)
     return alike
-
-
-__all__ = ["COLUMNS", "NO_STEP", "ChartFrame", "Content", "Key", "Rows", "concat", "decode_journal", "frames"]

@@ -4,8 +4,11 @@ Nothing is rounded or replaced: a float32 is widened, an integer that float64 ca
 infinities stay what they are. In JSON, where they have no form, they are `{"$float": "NaN"}`.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
+from operator import index
 from typing import Any
 
 import msgspec
@@ -21,6 +24,18 @@ class Undefined(msgspec.Struct, frozen=True):
     """A metric that has no value, and why: `Undefined("only one class")`. It is stored as null with its reason."""
 
     reason: str
+
+    def __post_init__(self) -> None:
+        """Refuse a reason that could not be told from a value, or not be written."""
+        if not isinstance(self.reason, str) or not self.reason.strip():
+            raise InvalidValue(
+                f"the reason of an undefined value must be text, not {self.reason!r}",
+                hint='for instance ledger.Undefined("only one class")',
+            )
+        try:
+            self.reason.encode()
+        except UnicodeEncodeError:
+            raise InvalidValue(f"the reason of an undefined value is not valid Unicode: {self.reason!r}") from None
 
 
 def to_float(name: str, value: Any) -> float | Undefined:
@@ -79,17 +94,20 @@ def _from_int(name: str, value: int) -> float:
 
 def to_step(step: Any) -> int | None:
     """Return the step as an int, or None; raises InvalidValue for anything but a whole number."""
+    result: int | None
     if step is None or type(step) is int:
         result = step
-    elif not isinstance(step, (bool, float, str)) and hasattr(step, "__index__"):
-        result = step.__index__()
-    elif hasattr(step, "item") and getattr(step, "ndim", None) == 0 and isinstance(step.item(), int):
-        result = int(step.item())
     else:
-        raise InvalidValue(f"step must be a whole number, not {type(step).__name__}: {_short(step)}")
+        plain = step.item() if hasattr(step, "item") and getattr(step, "ndim", None) == 0 else step
+        try:
+            result = None if isinstance(plain, bool) else index(plain)
+        except TypeError:  # an array has __index__ whatever its shape
+            result = None
+        if result is None:
+            raise InvalidValue(f"step must be a whole number, not {type(step).__name__}: {_short(step)}")
     if result is not None and not -STEP_MAX <= result <= STEP_MAX:
-        raise InvalidValue(f"step {result} is beyond the limit of 2^62")
-    return result  # type: ignore[no-any-return]
+        raise InvalidValue(f"step {_short(result)} is beyond the limit of 2^62")
+    return result
 
 
 def flatten(metrics: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
@@ -208,5 +226,8 @@ def unwrap(value: Any) -> Any:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to write integers of thousands of digits
+        return f"{type(value).__name__} of {value.bit_length()} bits"
     return text if len(text) <= 60 else text[:57] + "..."

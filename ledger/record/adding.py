@@ -1,38 +1,24 @@
 """One call of `ledger log`: metrics, charts, params, tags and a note for one run, checked as a whole, then written."""
 
-from collections.abc import Callable, Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ledger.format import entries as form
-from ledger.format import names, values
-from ledger.record import annotations, late, pictures
-from ledger.record.run import check_chart, check_rows, flatten_params
+from ledger.errors import NoSuchRun
+from ledger.format import layout, names, values
+from ledger.record import standing
+from ledger.record.calls import Call, ChartCall, ChartFile, RowsCall, check_chart, check_prose, check_rows, plain
+from ledger.store import journal
 from ledger.store.tree import Tree
-
-
-class Call(NamedTuple):
-    """Metrics that share a step, a split and a context."""
-
-    metrics: Mapping[str, Any]
-    step: int | None = None
-    split: str | None = None
-    context: Mapping[str, Any] | None = None
-
-
-class ChartFile(NamedTuple):
-    """A chart in a file the user named."""
-
-    name: str
-    path: str
-    step: int | None = None
-    caption: str | None = None
+from ledger.store.writer import SharedWriter
 
 
 class Checked(NamedTuple):
     """What a call asks for, all of it found fit to be written."""
 
-    rows: list[late.RowsCall]
-    charts: list[late.ChartCall]
+    rows: list[RowsCall]
+    charts: list[ChartCall]
     params: dict[str, Any]
     tags: list[str]
     note: str | None
@@ -58,29 +44,70 @@ def check(
 ) -> Checked:
     """Return what is to be written; raises InvalidValue, InvalidName or InvalidParam before anything is."""
     rows = [check_rows(*call) for call in calls]
-    pictured = [check_chart(c.name, pictures.from_file(c.name, c.path), c.step, None, c.caption) for c in charts]
+    pictured = []
+    if charts:
+        from ledger.record import pictures
+
+        pictured = [check_chart(c.name, pictures.from_file(c.name, c.path), c.step, None, c.caption) for c in charts]
     for tag in tags:
-        names.check_text("tag", tag.lstrip("+-"))
-    return Checked(rows, pictured, values.to_params(params), list(tags), note, reason)
+        names.check_text("tag", tag.lstrip("+-") if isinstance(tag, str) else tag)
+    prose = check_prose("note", note), check_prose("reason", reason)
+    return Checked(rows, pictured, values.to_params(params), list(tags), *prose)
 
 
 def add(tree: Tree, run: str, checked: Checked, author: Callable[[], str]) -> Logged:
-    """Write what was checked to a run that is there."""
+    """Write what was checked to a run that is there: to an open one through a shared journal, to a closed one late.
+
+    Raises NoSuchRun, and RunRetracted for a run that was removed from view.
+    """
+    if not tree.exists(layout.run_folder(run)) and not journal.paths(tree, run):
+        raise NoSuchRun(f"there is no run {run}")
+    standing.refuse_retracted(tree, run)
     came_late = False
     if checked.rows or checked.charts:
-        came_late = late.add(tree, run, checked.rows, checked.charts, author, checked.reason)
-    operations = [form.Operation("set", f"params.{k}", v) for k, v in flatten_params(checked.params).items()]
-    operations += annotations.tag_operations(checked.tags)
-    if checked.note is not None:
-        operations.append(form.Operation("set", "note", checked.note))
-    if operations:
+        came_late = _add_rows(tree, run, checked, author)
+    if checked.params or checked.tags or checked.note is not None:
+        # Here, because an open run, the common case of a shell loop, needs none of it.
+        from ledger.record import annotations
+
+        operations = annotations.param_operations(checked.params) + annotations.tag_operations(checked.tags)
+        if checked.note is not None:
+            operations.append(annotations.set_operation("note", checked.note))
         annotations.annotate(tree, run, operations, author(), checked.reason)
     return Logged(run, False, came_late, [])
 
 
+def _add_rows(tree: Tree, run: str, checked: Checked, author: Callable[[], str]) -> bool:
+    """Add rows and charts; say whether they came late."""
+    charts: list[dict[str, Any]] = []
+    if checked.charts:
+        from ledger.record import pictures
+
+        charts = [pictures.store(tree, *call) for call in checked.charts]
+    if not standing.is_closed(tree, run):
+        since = standing.newest_time(tree, run)
+        with SharedWriter(tree, run, standing.attempt_of(tree, run), since=since) as writer:
+            for call in checked.rows:
+                writer.rows(call.step, call.context, plain(call.values))
+            for fields in charts:
+                writer.chart(fields)
+        # It may have been closed between our look and our write; then nobody else will seal this journal.
+        if not standing.is_closed(tree, run):
+            return False
+        from ledger.record import seal
+
+        found = journal.presence(tree, run)
+        taken = [item for path in found.shared if (item := seal.take(tree, path)) is not None]
+        seal.seal(tree, run, taken, author(), late=True)
+        return True
+    from ledger.record import late
+
+    late.write(tree, run, checked.rows, charts, author(), checked.reason)
+    return True
+
+
 def create(tree: Tree, name: str, checked: Checked) -> Logged:
     """Make a run of what was checked, closed at once."""
-    # Here, because an open run, the common case of a shell loop, needs none of it.
     from ledger.record import start
 
     tags = [tag.lstrip("+") for tag in checked.tags if not tag.startswith("-")]

@@ -1,19 +1,25 @@
 """What is said of a run afterwards: tags, params, name, note (`annotate`), and taking it out of view (`retract`)."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from ledger.errors import NoSuchRun, UsageError
 from ledger.format import entries as form
 from ledger.format import layout
 from ledger.format.entries import Operation
 from ledger.format.values import wrap
-from ledger.record.late import newest_time, refuse_retracted
-from ledger.store import entries, journal
+from ledger.record.calls import check_prose
+from ledger.record.standing import newest_time, refuse_retracted
+from ledger.store import entries
 from ledger.store.tree import Tree
+from ledger.store.writer import now_us
 
 
 def annotate(tree: Tree, run: str, operations: list[Operation], author: str, reason: str | None = None) -> str | None:
     """Add an `annotate` entry and return its id; nothing is written where there is nothing to say."""
     if not operations:
         return None
+    check_prose("reason", reason)
     refuse_retracted(tree, run)
     found, time = _look(tree, run)
     wrapped = [Operation(o.op, o.key, wrap(o.value)) for o in operations]
@@ -23,6 +29,7 @@ def annotate(tree: Tree, run: str, operations: list[Operation], author: str, rea
 
 def retract(tree: Tree, run: str, author: str, reason: str | None = None, *, target: str | None = None) -> str:
     """Take a run, or one entry of it, out of every view; its files stay. Returns the id of the entry that says so."""
+    check_prose("reason", reason)
     found, time = _look(tree, run)
     target = target or run
     if target in entries.retracted(found):
@@ -33,6 +40,7 @@ def retract(tree: Tree, run: str, author: str, reason: str | None = None, *, tar
 
 def restore(tree: Tree, run: str, author: str, reason: str | None = None) -> list[str]:
     """Retract every retraction of a run that is known here; returns the ids of the entries that say so."""
+    check_prose("reason", reason)
     found, time = _look(tree, run)
     if run not in entries.retracted(found):
         raise UsageError(f"the run {run} is in view; there is nothing to restore")
@@ -51,7 +59,7 @@ def _look(tree: Tree, run: str) -> tuple[list[entries.Read], int]:
     found = entries.read_all(tree, layout.run_folder(run), run).read
     if not found:
         raise NoSuchRun(f"there is no run {run}")
-    return found, max(journal.now_us(), newest_time(tree, run) + 1)
+    return found, max(now_us(), newest_time(tree, run) + 1)
 
 
 def tag_operations(tags: list[str]) -> list[Operation]:
@@ -60,4 +68,20 @@ def tag_operations(tags: list[str]) -> list[Operation]:
     for word in tags:
         remove = word.startswith("-")
         operations.append(Operation("remove" if remove else "add", word[1:] if word[:1] in "+-" else word))
+    return operations
+
+
+def set_operation(key: str, value: Any) -> Operation:
+    """Return the operation that sets a key such as `note`, `name` or `params.lr`."""
+    return Operation("set", key, check_prose("note", value) if key == "note" else value)
+
+
+def param_operations(params: Mapping[str, Any], prefix: str = "params.") -> list[Operation]:
+    """Return one operation a param, nested ones dotted: branches that set different ones must not clash."""
+    operations = []
+    for key, value in params.items():
+        if isinstance(value, dict) and value:
+            operations += param_operations(value, f"{prefix}{key}.")
+        else:
+            operations.append(Operation("set", prefix + key, value))
     return operations

@@ -3,11 +3,9 @@
 from typing import NamedTuple
 
 from ledger.errors import InvalidValue, LedgerError
-from ledger.record import late, seal
+from ledger.record import seal, standing
 from ledger.store import fold, journal
 from ledger.store.tree import Tree
-
-STATUSES = ("finished", "failed", "interrupted")
 
 
 class Finished(NamedTuple):
@@ -26,11 +24,11 @@ def finish(tree: Tree, run: str, author: str, status: str | None = None, *, forc
     A run begun by `ledger start` becomes `status`, else `finished`; one whose process died becomes `interrupted`.
     Raises InvalidValue for a run that a process holds.
     """
-    if status is not None and status not in STATUSES:
-        raise InvalidValue(f"the status {status!r} is none of {', '.join(STATUSES)}")
-    late.refuse_retracted(tree, run)
+    if status is not None and status not in seal.STATUSES:
+        raise InvalidValue(f"the status {status!r} is none of {', '.join(seal.STATUSES)}")
+    standing.refuse_retracted(tree, run)
     found = journal.presence(tree, run)
-    closed = fold.is_closed(tree, run)
+    closed = standing.is_closed(tree, run)
     if found.held and not closed:
         raise InvalidValue(
             f"the run {run} is running: a process holds its journal",
@@ -56,7 +54,7 @@ def finish_stale(tree: Tree, author: str) -> dict[str, "Finished | LedgerError"]
         found = journal.presence(tree, run)
         shared_idle = bool(found.shared) and all(seal.idle(tree, path) for path in found.shared)
         foreign_idle = bool(found.foreign) and all(seal.idle(tree, path) for path in found.foreign)
-        if found.held or not (found.left or shared_idle or foreign_idle or fold.is_closed(tree, run)):
+        if found.held or not (found.left or shared_idle or foreign_idle or standing.is_closed(tree, run)):
             continue
         try:
             done[run] = finish(tree, run, author)

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from ledger.errors import InvalidValue
 from ledger.format import layout
+from ledger.store import blobs
+from ledger.store.tree import Tree
 
 _MAGICS = (
     (b"\x89PNG\r\n\x1a\n", "png"),
@@ -86,6 +88,23 @@ def from_file(name: str, path: "str | os.PathLike[str]") -> Picture:
 def from_text(text: str, extension: str = "txt") -> Picture:
     """Return the bytes of a text."""
     return Picture(text.encode("utf-8", "backslashreplace"), extension)
+
+
+def store(
+    tree: Tree, name: str, picture: Picture, step: int | None, context: str | None, caption: str | None
+) -> dict[str, Any]:
+    """Store a chart's bytes and return what a journal or an entry says of it."""
+    fields = {
+        "name": name,
+        "blob": blobs.put(tree, picture.data, picture.extension),
+        "extension": picture.extension,
+        "media_type": picture.media_type,
+        "bytes": len(picture.data),
+        "step": step,
+        "context": context,
+        "caption": caption,
+    }
+    return {key: value for key, value in fields.items() if value is not None}
 
 
 def _sniff(data: bytes) -> str:

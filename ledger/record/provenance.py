@@ -109,6 +109,11 @@ def _argv(folder: str) -> list[str]:
 
 def _script(path: str, folder: str) -> str:
     """Return the script's path relative to the repository; of one elsewhere in the home folder, only its name."""
+    folder_name, name = os.path.split(path)
+    if name == "__main__.py" and os.path.basename(folder_name) == "ledger":
+        return "ledger"  # python -m ledger
+    if folder_name in os.get_exec_path():
+        return name
     started = getattr(sys.modules.get("__main__"), "__file__", None)
     if started and os.path.basename(started) == os.path.basename(path):
         path = started  # absolute, so right even where the program has changed its folder since

@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ledger import git
-from ledger.errors import InvalidValue, LedgerError, LedgerWarning, RunFinished
+from ledger.errors import Damage, InvalidValue, LedgerError, LedgerWarning, RunFinished, StorageFault
 from ledger.format import entries as form
 from ledger.format import names, values
-from ledger.record import annotations, late, pictures, seal
-from ledger.store import fold, journal
+from ledger.record import annotations, calls, pictures, seal, standing
+from ledger.store import files, fold, journal, writer
 from ledger.store.tree import Tree
 
 ROLL_BYTES = 64 << 20  # a journal of this size is sealed while the run goes on
@@ -54,8 +54,9 @@ class Run:
         self._next_in: dict[tuple[str, str], int] = {}  # with context
         self._stored_steps: dict[str, int] | None = None if attempt > 1 or not owner else {}
         self._sealing: list[threading.Thread] = []
-        header = journal.new_header(id, attempt, owner=owner, opened=opened)
-        self._writer = journal.Writer(tree, header, since=since)
+        self._roll_at = ROLL_BYTES
+        header = writer.new_header(id, attempt, owner=owner, opened=opened)
+        self._writer = writer.Writer(tree, header, since=since)
         _open_runs[builtin_id(self)] = self
 
     def __repr__(self) -> str:
@@ -91,7 +92,7 @@ class Run:
                             if following[name] < after:
                                 following[name] = after
                         self._writer.rows(step, None, metrics)
-                        if self._writer.end > ROLL_BYTES:
+                        if self._writer.end > self._roll_at:
                             self._roll()
                         return
         self._log_checked(metrics, step, split, context)
@@ -99,7 +100,7 @@ class Run:
     def _log_checked(
         self, metrics: Mapping[str, Any], step: Any, split: str | None, context: Mapping[str, Any] | None
     ) -> None:
-        call = check_rows(metrics, step, split, context)
+        call = calls.check_rows(metrics, step, split, context)
         with self._lock:
             self._alive()
             if call.step is not None:
@@ -113,8 +114,8 @@ class Run:
                     groups.setdefault(at, {})[name] = value
                     self._advance(name, call.context, at + 1)
             for at, group in groups.items():
-                self._writer.rows(at, call.context, late.plain(group))
-            if self._writer.end > ROLL_BYTES:
+                self._writer.rows(at, call.context, calls.plain(group))
+            if self._writer.end > self._roll_at:
                 self._roll()
 
     def _advance(self, name: str, context: str | None, following: int) -> None:
@@ -128,11 +129,7 @@ class Run:
         """Return the step after the greatest one of a series, in this process or, in a joined run, in the store."""
         known = self._next.get(name) if context is None else self._next_in.get((name, context))
         if self._stored_steps is None:
-            self._stored_steps = {
-                key: s.last_step if s.last_step is not None else s.max_step or 0
-                for key, s in fold.fold(self._tree, self.id).metrics.items()
-                if s.last_step is not None
-            }
+            self._stored_steps = fold.greatest_steps(self._tree, self.id)
         stored = self._stored_steps.get(names.metric_key(name, context))
         return max(0 if known is None else known, 0 if stored is None else stored + 1)
 
@@ -155,23 +152,23 @@ class Run:
 
         With steps, charts of one name are a series of pictures.
         """
-        self._chart(check_chart(name, pictures.to_picture(name, chart), step, context, caption))
+        self._chart(calls.check_chart(name, pictures.to_picture(name, chart), step, context, caption))
 
     def log_text(self, name: str, text: str, step: int | None = None, *, caption: str | None = None) -> None:
         """Log a text of any length; it is kept like a chart, as `text/plain`."""
-        self._chart(check_chart(name, pictures.from_text(str(text)), step, None, caption))
+        self._chart(calls.check_chart(name, pictures.from_text(str(text)), step, None, caption))
 
     def log_file(
         self, name: str, path: "str | os.PathLike[str]", step: int | None = None, *, caption: str | None = None
     ) -> None:
         """Log a file's bytes; it is kept like a chart, with its extension where editors know it."""
-        self._chart(check_chart(name, pictures.from_file(name, path), step, None, caption))
+        self._chart(calls.check_chart(name, pictures.from_file(name, path), step, None, caption))
 
-    def _chart(self, call: late.ChartCall) -> None:
+    def _chart(self, call: calls.ChartCall) -> None:
         with self._lock:
             self._alive()
             try:
-                fields = late.chart_fields(self._tree, *call)
+                fields = pictures.store(self._tree, *call)
             except LedgerError as error:
                 warnings.warn(f"ledger: chart {call.name!r} is lost: {error.message}", LedgerWarning, stacklevel=3)
                 return
@@ -179,8 +176,7 @@ class Run:
 
     def log_params(self, params: Any) -> None:
         """Add or change params after the start; the change is kept as an entry of its own."""
-        flat = flatten_params(values.to_params(params))
-        self._annotate([form.Operation("set", f"params.{key}", value) for key, value in flat.items()])
+        self._annotate(annotations.param_operations(values.to_params(params)))
 
     def tag(self, *tags: str) -> None:
         """Add tags; `-old` removes one."""
@@ -190,7 +186,7 @@ class Run:
 
     def note(self, text: str) -> None:
         """Set the run's note."""
-        self._annotate([form.Operation("set", "note", str(text))])
+        self._annotate([annotations.set_operation("note", str(text))])
 
     def _annotate(self, operations: list[form.Operation]) -> None:
         with self._lock:
@@ -207,19 +203,27 @@ class Run:
         if self._forked:
             self._forked, self._ready, self.owner = False, True, False
             _open_runs[builtin_id(self)] = self
-            since = late.newest_time(self._tree, self.id)
-            self._writer = journal.Writer(self._tree, journal.new_header(self.id, self.attempt), since=since)
+            since = standing.newest_time(self._tree, self.id)
+            self._writer = writer.Writer(self._tree, writer.new_header(self.id, self.attempt), since=since)
 
     def _roll(self) -> None:
         """Go on in a new journal, and seal the full one in the background."""
         full = self._writer
-        header = journal.new_header(self.id, self.attempt)
-        self._writer = journal.Writer(self._tree, header, since=full.time)
+        if full.pending:
+            return
+        header = writer.new_header(self.id, self.attempt)
+        try:
+            self._writer = writer.Writer(self._tree, header, since=full.time)
+        except StorageFault as fault:
+            self._roll_at = full.end + ROLL_BYTES
+            warnings.warn(f"ledger: {fault.message}; the full journal goes on", LedgerWarning, stacklevel=4)
+            return
+        self._writer.lost, self._roll_at = full.lost, ROLL_BYTES
         thread = threading.Thread(target=self._seal_full, args=(full,), daemon=True, name="ledger-seal")
         self._sealing.append(thread)
         thread.start()
 
-    def _seal_full(self, full: journal.Writer) -> None:
+    def _seal_full(self, full: writer.Writer) -> None:
         try:
             taken = seal.take(self._tree, os.path.relpath(full.path, self._tree.root), full.fd)
             if taken is not None:
@@ -233,6 +237,11 @@ class Run:
 
         Raises StorageFault if rows could not be written; then the run is not finished, and the call can be repeated.
         """
+        if status not in seal.STATUSES:
+            raise InvalidValue(f"the status {status!r} is none of {', '.join(seal.STATUSES)}")
+        if exit_status is not None and type(exit_status) is not int:
+            raise InvalidValue(f"the exit status must be a whole number, not {exit_status!r}")
+        calls.check_prose("error", error)
         with self._lock:
             if self._finished:
                 return
@@ -254,26 +263,38 @@ class Run:
             )
 
     def _finish(self, closing: seal.Closing) -> None:
+        closes = self.owner and not fold.is_closed(self._tree, self.id)
+        taken = self._take_left() if self.owner else []
         own = os.path.relpath(self._writer.path, self._tree.root)
-        taken = seal.take(self._tree, own, self._writer.fd)
-        self._writer.fd = -1
-        mine = [taken] if taken is not None else []
-        if not self.owner:
-            seal.seal(self._tree, self.id, mine, self._author)
-            return
+        # A second descriptor of the same lock: if sealing fails, the run can go on, and finish again.
+        mine = seal.take(self._tree, own, files.duplicate(self._writer.fd))
+        if mine is not None:
+            taken.insert(0, mine)
+        seal.seal(self._tree, self.id, taken, self._author, closing if closes else None)
+        self._writer.close()
+
+    def _take_left(self) -> list[seal.Taken]:
+        """Take up what the shell and dead processes wrote to this run."""
         found = journal.presence(self._tree, self.id)
-        others = [item for path in [*found.left, *found.shared] if (item := seal.take(self._tree, path)) is not None]
-        if fold.is_closed(self._tree, self.id):
-            seal.seal(self._tree, self.id, [*mine, *others], self._author)
-        else:
-            seal.seal(self._tree, self.id, [*mine, *others], self._author, closing)
+        taken = []
+        for path in [*found.left, *found.shared]:
+            try:
+                item = seal.take(self._tree, path)
+            except Damage as damage:  # it stays where it is, and must not keep our own rows from being sealed
+                warnings.warn(f"ledger: a journal of {self.id} is left out: {damage}", LedgerWarning, stacklevel=4)
+                continue
+            if item is not None:
+                taken.append(item)
+        return taken
 
     def __enter__(self) -> "Run":
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if error is None:
+        if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
             self.finish()
+        elif isinstance(error, KeyboardInterrupt):
+            self.finish("interrupted", error=describe(error))
         else:
             self.finish("failed", error=describe(error))
 
@@ -299,51 +320,7 @@ def describe(error: BaseException) -> str:
     from ledger.record.redact import redact_text
 
     text = f"{type(error).__name__}: {error}".strip().rstrip(":")
-    return redact_text(text[:500])
-
-
-def flatten_params(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested params as dotted keys: branches that set different ones must not clash."""
-    flat: dict[str, Any] = {}
-    for key, value in params.items():
-        if isinstance(value, dict) and value:
-            flat |= flatten_params(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
-
-
-def check_rows(
-    metrics: Any, step: Any, split: str | None = None, context: Mapping[str, Any] | None = None
-) -> late.RowsCall:
-    """Return the rows of a call, names and values checked; raises InvalidName or InvalidValue."""
-    if not isinstance(metrics, Mapping):
-        raise InvalidValue(
-            f"log() takes a mapping of names to numbers, not {type(metrics).__name__}",
-            hint='for instance run.log({"train/loss": 0.3}, step=1), or run.log_metric("train/loss", 0.3)',
-        )
-    prefix = "" if split is None else f"{names.check_metric(split)}/"
-    checked = {}
-    for name, value in values.flatten(metrics, prefix).items():
-        checked[names.check_metric(name)] = values.to_float(name, value)
-    return late.RowsCall(checked, values.to_step(step), names.canonical_context(context))
-
-
-def check_chart(
-    name: str,
-    picture: pictures.Picture,
-    step: Any,
-    context: Mapping[str, Any] | None,
-    caption: str | None,
-) -> late.ChartCall:
-    """Return a chart of a call, name and step checked."""
-    return late.ChartCall(
-        names.check_metric(names.check_text("chart", name)),
-        picture,
-        values.to_step(step),
-        names.canonical_context(context),
-        caption,
-    )
+    return redact_text(text[:500].encode("utf-8", "backslashreplace").decode())
 
 
 def _finish_all() -> None:

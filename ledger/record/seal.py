@@ -13,11 +13,13 @@ from ledger.format import entries as form
 from ledger.format import layout
 from ledger.store import blobs, entries, files, fold, journal, segments
 from ledger.store.tree import Tree
+from ledger.store.writer import now_us
 
 if TYPE_CHECKING:
     from ledger.format.rows import Rows
 
 SEALED = "journal/sealed"
+STATUSES = ("finished", "failed", "interrupted")
 _KEEP_NS = 86_400 * 1_000_000_000
 _swept: set[str] = set()
 
@@ -107,14 +109,14 @@ def _seal(tree: Tree, run: str, taken: list[Taken], author: str, closing: Closin
     after = entries.heads(found)
     rows, charts, ranges, undefined = _uncovered(loaded, found)
     if ranges:
-        newest = max(newest + 1, journal.now_us())
+        newest = max(newest + 1, now_us())
         entry = rows_entry(
             tree, run, newest, author, after, rows=rows, charts=charts, ranges=ranges, undefined=undefined, late=late
         )
-        written.append(entries.write(tree, entry))
+        written.append(entries.write(tree, entry, settle=closing is None))
         after = [written[-1]]
     if closing is not None:
-        time = max(newest + 1, journal.now_us())
+        time = max(newest + 1, now_us())
         entry_header = form.header("close", run, time, author, after)
         written.append(entries.write(tree, form.Close(**entry_header, **closing._asdict())))
     return Sealed(0 if rows is None else len(rows), len(charts), written, len(taken), gaps)

@@ -10,11 +10,13 @@ from ledger import git
 from ledger.errors import InvalidValue, LedgerWarning
 from ledger.format import entries as form
 from ledger.format import ids, layout, names, values
-from ledger.record import annotations, late, provenance
+from ledger.record import annotations, pictures, provenance, standing
+from ledger.record.calls import ChartCall, RowsCall, check_prose, plain
 from ledger.record.redact import redact_argv
-from ledger.record.run import Run, flatten_params
-from ledger.store import entries, fold, journal
+from ledger.record.run import Run
+from ledger.store import entries, fold, journal, writer
 from ledger.store.tree import Tree
+from ledger.store.writer import now_us
 
 
 def prepare(tree: Tree) -> bool:
@@ -71,9 +73,12 @@ def encode_open(
         names.check_text("tag", tag)
     if group is not None:
         names.check_text("group", group)
-    if seed is not None and values.to_step(seed) is None:
-        raise InvalidValue(f"seed must be a whole number, not {seed!r}")
-    time = journal.now_us()
+    try:
+        values.to_step(seed)
+    except InvalidValue:
+        raise InvalidValue(f"seed must be a whole number within 2^62, not {seed!r}") from None
+    check_prose("note", note)
+    time = now_us()
     source = provenance.collect(tree.top, tree.root)
     run = ids.make_run_id(time, name, os.urandom(6))
     entry = form.Open(
@@ -86,7 +91,9 @@ def encode_open(
         seed=None if seed is None else int(seed),
         note=note,
         git=source.git,
-        program=source.program if program is None else {**source.program, "argv": redact_argv(program)},
+        program=source.program
+        if program is None
+        else {**source.program, "argv": redact_argv([_text(w) for w in program])},
     )
     return entry, form.encode(entry)
 
@@ -104,8 +111,8 @@ def start_shared(tree: Tree, name: str, **given: Any) -> str:
     """Open a new run that no process holds (`ledger start`); return its id."""
     entry, encoded = encode_open(tree, name, **given)
     prepare(tree)
-    header = journal.new_header(entry.run, 1, owner=True, shared=True, opened=encoded)
-    journal.Writer(tree, header, since=entry.time_us).close()
+    header = writer.new_header(entry.run, 1, owner=True, shared=True, opened=encoded)
+    writer.Writer(tree, header, since=entry.time_us).close()
     entries.write_encoded(tree, entry.run, encoded.name, encoded.data)
     return entry.run
 
@@ -113,26 +120,27 @@ def start_shared(tree: Tree, name: str, **given: Any) -> str:
 def create_closed(
     tree: Tree,
     name: str,
-    rows: list[late.RowsCall],
-    charts: list[late.ChartCall],
+    rows: list[RowsCall],
+    charts: list[ChartCall],
     **given: Any,
 ) -> str:
     """Make a run of these rows, closed at once (`ledger log --run NEW`); return its id."""
     entry, encoded = encode_open(tree, name, **given)
     prepare(tree)
+    pictured = [pictures.store(tree, *chart) for chart in charts]
     run = Run(tree, entry.run, entry.name, entry.author, since=entry.time_us, opened=encoded)
     entries.write_encoded(tree, entry.run, encoded.name, encoded.data)
     for call in rows:
-        run._writer.rows(call.step, call.context, late.plain(call.values))
-    for chart in charts:
-        run._chart(chart)
+        run._writer.rows(call.step, call.context, plain(call.values))
+    for fields in pictured:
+        run._writer.chart(fields)
     run.finish()
     return entry.run
 
 
 def join(tree: Tree, run: str, name: str | None, *, params: Any = None, tags: Sequence[str] = ()) -> Run:
     """Join a run that somebody else opened (LEDGER_RUN): adds params and tags, never closes it."""
-    late.refuse_retracted(tree, run)
+    standing.refuse_retracted(tree, run)
     opened = _opened(tree, run)
     if name is not None and opened is not None and name != opened.name:
         warnings.warn(
@@ -144,11 +152,11 @@ def join(tree: Tree, run: str, name: str | None, *, params: Any = None, tags: Se
         run,
         opened.name if opened else run,
         author,
-        attempt=late.attempt_of(tree, run),
+        attempt=standing.attempt_of(tree, run),
         owner=False,
-        since=late.newest_time(tree, run),
+        since=standing.newest_time(tree, run),
     )
-    operations = [form.Operation("set", f"params.{k}", v) for k, v in flatten_params(values.to_params(params)).items()]
+    operations = annotations.param_operations(values.to_params(params))
     annotations.annotate(tree, run, operations + annotations.tag_operations(list(tags)), author)
     return joined
 
@@ -157,7 +165,7 @@ def resume(tree: Tree, run: str, *, step: int | None = None, params: Any = None,
     """Begin a new attempt of a run; what a dead process left is sealed first, and running ones are refused."""
     from ledger.record import seal
 
-    late.refuse_retracted(tree, run)
+    standing.refuse_retracted(tree, run)
     found = journal.presence(tree, run)
     if found.held:
         raise InvalidValue(
@@ -168,10 +176,10 @@ def resume(tree: Tree, run: str, *, step: int | None = None, params: Any = None,
     taken = [item for path in [*found.left, *found.shared] if (item := seal.take(tree, path)) is not None]
     if taken:
         seal.seal(tree, run, taken, source.author)
-    number = late.attempt_of(tree, run) + 1
+    number = standing.attempt_of(tree, run) + 1
     opened = _opened(tree, run)
     before = entries.read_all(tree, layout.run_folder(run), run).read
-    time = max(journal.now_us(), late.newest_time(tree, run) + 1)
+    time = max(now_us(), standing.newest_time(tree, run) + 1)
     header = form.header("resume", run, time, source.author, entries.heads(before))
     entries.write(
         tree,
@@ -179,9 +187,14 @@ def resume(tree: Tree, run: str, *, step: int | None = None, params: Any = None,
     )
     name = opened.name if opened else run
     resumed = Run(tree, run, name, source.author, attempt=number, since=time)
-    operations = [form.Operation("set", f"params.{k}", v) for k, v in flatten_params(values.to_params(params)).items()]
+    operations = annotations.param_operations(values.to_params(params))
     annotations.annotate(tree, run, operations + annotations.tag_operations(list(tags)), source.author)
     return resumed
+
+
+def _text(word: str) -> str:
+    """Return a word of a command line as text: a byte that was none is written as an escape."""
+    return word.encode("utf-8", "backslashreplace").decode()
 
 
 def _opened(tree: Tree, run: str) -> form.Open | None:

@@ -10,6 +10,8 @@ import hashlib
 import os
 import sqlite3
 import time
+from typing import Any, NamedTuple
+from zlib import crc32
 
 import msgspec
 
@@ -19,7 +21,7 @@ from ledger.store import fold, journal
 from ledger.store.state import RunState
 from ledger.store.tree import RunFolder, Tree
 
-VERSION = 1  # of the tables and of RunState: another one starts an empty catalog
+VERSION = 2  # of the tables and of RunState: another one starts an empty catalog
 _YOUNG_NS = 3_000_000_000
 _TABLES = """
 CREATE TABLE run (id TEXT PRIMARY KEY, created INTEGER, name TEXT, retracted INTEGER, modified INTEGER, settled INTEGER,
@@ -27,8 +29,20 @@ CREATE TABLE run (id TEXT PRIMARY KEY, created INTEGER, name TEXT, retracted INT
 CREATE INDEX run_created ON run (created, id);
 CREATE INDEX run_name ON run (name, created);
 """
-_decode = msgspec.msgpack.Decoder(RunState).decode
-_encode = msgspec.msgpack.Encoder().encode
+_LARGE = 1  # the msgpack extension of whole numbers beyond 64 bits, as params may be
+_unpack = msgspec.msgpack.Decoder(RunState, ext_hook=lambda code, data: int(bytes(data))).decode
+_pack = msgspec.msgpack.Encoder().encode
+
+
+class _Row(NamedTuple):
+    """What is to be remembered of a run; `packed` is None where only its times changed."""
+
+    found: RunFolder
+    names: bytes
+    journals: bytes
+    settled: int
+    state: RunState | None = None
+    packed: bytes | None = None
 
 
 def folder() -> str:
@@ -63,12 +77,13 @@ class Catalog:
             return _prepare(sqlite3.connect(path, timeout=10, isolation_level=None))
         except (OSError, sqlite3.DatabaseError) as error:
             if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
-                return self._replace(path)
+                return self._replace()
             return _prepare(sqlite3.connect(":memory:", isolation_level=None))
 
-    def _replace(self, path: str) -> sqlite3.Connection:
-        """Throw a catalog away that is no database, and begin an empty one."""
+    def _replace(self) -> sqlite3.Connection:
+        """Throw a catalog away that cannot be read, and begin an empty one."""
         try:
+            path = path_for(self.tree)
             os.unlink(path)
             return _prepare(sqlite3.connect(path, timeout=10, isolation_level=None))
         except (OSError, sqlite3.DatabaseError):
@@ -80,6 +95,18 @@ class Catalog:
 
     def refresh(self) -> None:
         """Bring the catalog up to what the files say."""
+        self.damaged.clear()  # those runs are not remembered, so they are read again
+        try:
+            self._refresh()
+        except sqlite3.DatabaseError:
+            self._begin_again()
+
+    def _begin_again(self) -> None:
+        self._db.close()
+        self._db = self._replace()
+        self._refresh()
+
+    def _refresh(self) -> None:
         known = {
             run: (modified, settled, journals)
             for run, modified, settled, journals in self._db.execute("SELECT id, modified, settled, journals FROM run")
@@ -105,7 +132,7 @@ class Catalog:
             self._update(changed, gone, now)
 
     def _update(self, changed: list[RunFolder], gone: set[str], now: int) -> None:
-        states: list[tuple[RunFolder, bytes, bytes, int, RunState | None]] = []
+        rows: list[_Row] = []
         for found in changed:
             names = hashlib.sha256("\n".join(self.tree.names(found.path)).encode()).digest()
             journals = self._journals(found.run)
@@ -115,35 +142,32 @@ class Catalog:
             ).fetchone()
             if row is not None and row[0] == names and row[1] == journals:
                 if (row[2], row[3]) != (found.modified, settled):
-                    states.append((found, names, journals, settled, None))
+                    rows.append(_Row(found, names, journals, settled))
                 continue
             try:
                 state = fold.fold(self.tree, found.run)
+                rows.append(_Row(found, names, journals, settled, state, _encode(state)))
             except Damage as damage:
                 self.damaged[found.run] = damage
                 gone.add(found.run)
-                continue
             except FileNotFoundError as error:
                 self.damaged[found.run] = DamagedFile(f"a file of run {found.run} has gone while it was read: {error}")
-                continue
             except NoSuchRun:  # an empty folder, as git leaves them
                 gone.add(found.run)
-                continue
-            states.append((found, names, journals, settled, state))
         try:
-            self._write(states, gone)
+            self._write(rows, gone)
         except sqlite3.OperationalError:
             # Busy or full: this answer is kept in memory, the next command tries again.
             memory = _prepare(sqlite3.connect(":memory:", isolation_level=None))
             self._db.backup(memory)
             self._db = memory
-            self._write(states, gone)
+            self._write(rows, gone)
 
-    def _write(self, states: list[tuple[RunFolder, bytes, bytes, int, RunState | None]], gone: set[str]) -> None:
+    def _write(self, rows: list[_Row], gone: set[str]) -> None:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             self._db.executemany("DELETE FROM run WHERE id = ?", [(run,) for run in gone])
-            for found, names, journals, settled, state in states:
+            for found, names, journals, settled, state, packed in rows:
                 if state is None:
                     self._db.execute(
                         "UPDATE run SET modified = ?, settled = ? WHERE id = ?", (found.modified, settled, found.run)
@@ -160,7 +184,7 @@ class Catalog:
                             settled,
                             names,
                             journals,
-                            _encode(state),
+                            packed,
                         ),
                     )
             self._db.execute("COMMIT")
@@ -182,49 +206,94 @@ class Catalog:
     def state(self, run: str) -> RunState | None:
         """Return the state of a run by its id, its status as of now; None if there is no such run."""
         self.check(run)
-        row = self._db.execute("SELECT state FROM run WHERE id = ?", (run,)).fetchone()
-        return self._state(row[0]) if row else None
+        found = self._states("SELECT state FROM run WHERE id = ?", run)
+        return found[0] if found else None
 
     def states(self, *, limit: int | None = None, retracted: bool = False) -> list[RunState]:
         """Return the states of all runs, newest first; the retracted ones instead, if asked for."""
-        rows = self._db.execute(
+        return self._states(
             "SELECT state FROM run WHERE retracted = ? ORDER BY created DESC, id DESC LIMIT ?",
-            (int(retracted), -1 if limit is None else limit),
+            int(retracted),
+            -1 if limit is None else limit,
         )
-        return [self._state(row[0]) for row in rows]
 
     def ids(self) -> list[tuple[str, str, bool]]:
         """Return (id, name, retracted) of every run, newest first."""
-        rows = self._db.execute("SELECT id, name, retracted FROM run ORDER BY created DESC, id DESC")
+        rows = self._rows("SELECT id, name, retracted FROM run ORDER BY created DESC, id DESC")
         return [(id, name, bool(retracted)) for id, name, retracted in rows]
 
     def by_name(self, name: str) -> list[str]:
         """Return the ids of the runs of this name that are in view, newest first."""
-        rows = self._db.execute(
-            "SELECT id FROM run WHERE name = ? AND retracted = 0 ORDER BY created DESC, id DESC", (name,)
-        )
+        rows = self._rows("SELECT id FROM run WHERE name = ? AND retracted = 0 ORDER BY created DESC, id DESC", name)
         return [row[0] for row in rows]
 
     def by_prefix(self, prefix: str) -> list[str]:
         """Return the ids that begin with `prefix` (case matters; ids are lower case), newest first, at most 20."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT id FROM run WHERE id >= ? AND id < ? ORDER BY created DESC, id DESC LIMIT 20",
-            (prefix, prefix + "\U0010ffff"),
+            prefix,
+            prefix + "\U0010ffff",
         )
         return [row[0] for row in rows]
 
     def newest(self, index: int) -> str | None:
         """Return the id of the index-th newest run in view, counted from 1."""
-        row = self._db.execute(
-            "SELECT id FROM run WHERE retracted = 0 ORDER BY created DESC, id DESC LIMIT 1 OFFSET ?", (index - 1,)
-        ).fetchone()
-        return row[0] if row else None
+        rows = self._rows(
+            "SELECT id FROM run WHERE retracted = 0 ORDER BY created DESC, id DESC LIMIT 1 OFFSET ?", index - 1
+        )
+        return rows[0][0] if rows else None
 
-    def _state(self, data: bytes) -> RunState:
-        state = _decode(data)
-        if state.status == "open":
-            state.status = fold.status_of(self.tree, state)
-        return state
+    def _rows(self, query: str, *values: Any) -> list[Any]:
+        try:
+            return self._db.execute(query, values).fetchall()
+        except UnicodeEncodeError:  # a word that was no UTF-8 names no run
+            return []
+        except sqlite3.DatabaseError:
+            self._begin_again()
+            return self._db.execute(query, values).fetchall()
+
+    def _states(self, query: str, *values: Any) -> list[RunState]:
+        try:
+            states = [_decode(data) for (data,) in self._rows(query, *values)]
+        except ValueError:
+            self._begin_again()
+            states = [_decode(data) for (data,) in self._rows(query, *values)]
+        for state in states:
+            if state.status == "open":
+                state.status = fold.status_of(self.tree, state)
+        return states
+
+
+def _encode(state: RunState) -> bytes:
+    """Return a state as it is remembered; raises DamagedFile for a number that no honest writer stores."""
+    try:
+        data = _pack(state)
+    except OverflowError:
+        try:
+            fields = {
+                name: _without_large(getattr(state, name)) for name in ("params", "git", "program", "predictions")
+            }
+            data = _pack(msgspec.structs.replace(state, **fields))
+        except OverflowError:
+            raise DamagedFile(f"an entry of run {state.id} holds a number beyond 64 bits") from None
+    return crc32(data).to_bytes(4, "little") + data
+
+
+def _decode(data: bytes) -> RunState:
+    """Return a remembered state; raises ValueError where it is not what was written."""
+    if crc32(data[4:]) != int.from_bytes(data[:4], "little"):
+        raise ValueError("the checksum does not fit")
+    return _unpack(data[4:])
+
+
+def _without_large(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_large(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_large(inner) for inner in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return msgspec.msgpack.Ext(_LARGE, str(value).encode())
+    return value
 
 
 def _prepare(db: sqlite3.Connection) -> sqlite3.Connection:

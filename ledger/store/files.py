@@ -4,6 +4,8 @@ A committed file is written under a temporary name, synced, renamed, and its fol
 way is synced into its parent. Nothing here follows a symbolic link in the last part of a path.
 """
 
+from __future__ import annotations
+
 import errno
 import fcntl
 import os
@@ -15,7 +17,7 @@ from typing import NamedTuple
 from ledger.errors import DamagedFile, StorageFault
 
 TEMPORARY = ".tmp-"
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # which a fifo would make us wait without
 
 
 class Item(NamedTuple):
@@ -114,8 +116,10 @@ def make_folder(path: str) -> None:
     sync_folder(parent)
 
 
-def write_whole(path: str, data: bytes) -> None:
+def write_whole(path: str, data: bytes, *, settle: bool = True) -> None:
     """Write a file that appears whole or not at all, and is on the disk when this returns.
+
+    Without `settle` its name is brought to the disk with the next file of the folder that is written with it.
 
     A file of this name that is there already holds the same bytes, since names carry the sha256: it is left alone,
     unless its size says that it is damaged.
@@ -139,7 +143,8 @@ def write_whole(path: str, data: bytes) -> None:
     except BaseException:
         remove(temporary)
         raise
-    sync_folder(folder)
+    if settle:
+        sync_folder(folder)
 
 
 def _write_all(fd: int, data: bytes) -> None:
@@ -185,13 +190,20 @@ def move(path: str, target: str) -> None:
 def open_append(path: str, *, create: bool) -> int:
     """Open a journal for appending and reading; with `create`, one that is not there yet."""
     flags = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-    if create:
-        make_folder(os.path.dirname(path))
-        flags |= os.O_CREAT | os.O_EXCL
-    return os.open(path, flags, 0o666)
+    if not create:
+        return os.open(path, flags)
+    for last in (False, False, True):
+        os.makedirs(os.path.dirname(path), exist_ok=True)  # local and not synced: see `writer.Writer`
+        try:
+            return os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileNotFoundError:  # a sealer removed the empty folder in between
+            if last:
+                raise
+    raise AssertionError
 
 
 append = os.write
+duplicate = os.dup
 truncate = os.ftruncate
 sync_data = os.fdatasync
 close = os.close

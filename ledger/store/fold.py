@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ledger.errors import Damage, DamagedFile, NoSuchRun
 from ledger.format import entries as form
 from ledger.format import layout
+from ledger.format.names import metric_key
 from ledger.store import blobs, entries, journal, segments, state
 from ledger.store.tree import Tree
 
@@ -128,6 +129,15 @@ def choose(gathered: Gathered, which: str) -> "Rows":
     return shown.shown(result) if which == "shown" else result.sorted()
 
 
+def greatest_steps(tree: Tree, run: str) -> dict[str, int]:
+    """Return the greatest step of each metric key among the shown rows; rows without a step count for nothing."""
+    from ledger.format.rows import NO_STEP
+
+    shown, _ = rows(tree, run)
+    stepped = shown.take(shown.step != NO_STEP)  # sorted by key and step: the last one of a key is its greatest
+    return {metric_key(*stepped.keys[key]): step for key, step in zip(stepped.key, stepped.step.tolist(), strict=True)}
+
+
 def fold(tree: Tree, run: str) -> state.RunState:
     """Return the state of a run. Its status is what the entries say; an unclosed run is `open` (see `status_of`)."""
     gathered = gather(tree, run)
@@ -221,12 +231,13 @@ def _annotations(found: list[entries.Read], retracted: set[str]) -> tuple[dict[s
             tag = operation.op in ("add", "remove")
             key = f"tag:{operation.key}" if tag else operation.key
             value = operation.op == "add" if tag else operation.value
+            latest.pop(key, None)  # so that `params.a` and `params.a.b` are set in the order they were said
             latest[key] = (read, value)
             rivals.setdefault(key, []).append((read.id, value))
     conflicts = []
     for key, values in rivals.items():
         if len(values) > 1:
-            seen = _ancestors(found, values[-1][0])
+            seen = _ancestors(found, values[-1][0]) | {values[-1][0]}
             others = {repr(v) for id, v in values[:-1] if id not in seen and v != values[-1][1]}
             if others:
                 conflicts.append(

@@ -1,180 +1,28 @@
-"""Journals: rows in flight. A `Writer` holds one and appends a frame a call; anyone may read; a sealer takes it up.
+"""Journals as they are found: rows in flight here. Anyone may read one; a sealer takes up those nobody holds.
 
-A writer holds the lock of its journal (flock) while it lives, so a free lock means that nobody will write there again.
-Shared journals, which shell commands append to one after the other, are locked for the length of a call only.
+`writer` appends to them; here they are listed, read, and asked who holds them.
 """
 
+from __future__ import annotations
+
 import os
-import time as clock
-import warnings
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
-
-from ledger.errors import DamagedFile, LedgerWarning, StorageFault
-from ledger.format import entries, frame, layout
-from ledger.format.frame import CHART, HEAD, MAGIC, ROWS, Header, encode_payload
+from ledger.errors import DamagedFile
+from ledger.format import frame, layout
+from ledger.format.frame import Header
 from ledger.store import files
 from ledger.store.tree import Tree
 
 if TYPE_CHECKING:
     from ledger.format.rows import Content
 
-from zlib import crc32
 
-SYNC_US = 5_000_000  # a power cut takes at most the rows of the last 5 s (and of a pause after them)
-PENDING_MAX = 64 << 20  # bytes of rows kept in memory while the disk refuses them
-_TAIL = 1 << 16
-_pack = HEAD.pack
-_now = clock.time_ns
-
-
-def now_us() -> int:
-    """Return the wall clock in microseconds since 1970 UTC."""
-    return clock.time_ns() // 1000
-
-
+@cache
 def this_host() -> str:
     """Return the name of this machine."""
     return os.uname().nodename
-
-
-@cache
-def boot_id() -> str:
-    """Return what tells one start of this machine from the next, or nothing where the system does not say."""
-    try:
-        return files.read("/proc/sys/kernel/random/boot_id").decode("ascii", "replace").strip()
-    except OSError:
-        return ""
-
-
-class Writer:
-    """One journal being written. When `rows` returns, the bytes are with the kernel: SIGKILL cannot take them.
-
-    When the disk refuses, frames stay in memory in their order, one warning is given, and each later call tries again.
-    """
-
-    def __init__(self, tree: Tree, header: Header, *, since: int) -> None:
-        """Create the journal of `header`; times of its rows lie after `since` (us)."""
-        self.run, self.writer, self.attempt = header.run, header.writer, header.attempt
-        self.path = tree.path(layout.journal_path(header.run, header.writer))
-        self.seq = 0
-        self.time = since + 1
-        self.pending: list[bytes] = []
-        self.pending_bytes = 0
-        self.lost = 0
-        self._fault: OSError | None = None
-        self._salt = int.from_bytes(os.urandom(4), "little")
-        with files.faults(f"begin a journal of run {header.run}"):
-            self.fd = files.open_append(self.path, create=True)
-            files.lock(self.fd, wait=True)
-            data = frame.encode_prefix(self._salt) + frame.encode_header(header, self._salt)
-            if files.append(self.fd, data) != len(data):
-                raise OSError(28, "No space left on device", self.path)
-        self.end = len(data)
-        self._synced = now_us()
-
-    def rows(self, step: int | None, context: str | None, values: dict[str, Any]) -> None:
-        """Append the rows of one call: metric names to float64, or to text, the reason of an undefined one."""
-        time = _now() // 1000
-        if time < self.time:
-            time = self.time
-        else:
-            self.time = time
-        payload = encode_payload((ROWS, self.seq, time, step, context, values))
-        self.seq += len(values)
-        size = len(payload)
-        data = _pack(MAGIC, size, crc32(payload, self._salt ^ size)) + payload
-        if self.pending:
-            self._append_late(data)
-            return
-        try:
-            written = files.append(self.fd, data)
-        except OSError as error:
-            self._refused(error, data)
-            return
-        if written != size + 12:
-            self._refused(OSError(28, "the disk took a part of a row only"), data)
-            return
-        self.end += written
-        if time - self._synced > SYNC_US:
-            self._sync(time)
-
-    def chart(self, fields: dict[str, Any]) -> None:
-        """Append a chart: the fields of an `entries.ChartRef` but for time, writer, seq and attempt."""
-        self.time = max(now_us(), self.time)
-        data = frame.encode_frame(encode_payload((CHART, self.seq, self.time, fields)), self._salt)
-        self.seq += 1
-        self._append_late(data)
-
-    def _append_late(self, data: bytes) -> None:
-        """Append behind what is still pending."""
-        self.pending.append(data)
-        self.pending_bytes += len(data)
-        self._retry()
-        if self.pending_bytes > PENDING_MAX and self.pending:
-            self.pending_bytes -= len(self.pending.pop())
-            self.lost += 1
-
-    def _refused(self, error: OSError, data: bytes) -> None:
-        self.pending.append(data)
-        self.pending_bytes += len(data)
-        try:
-            files.truncate(self.fd, self.end)
-        except OSError:
-            pass
-        self._warn(error)
-
-    def _warn(self, error: OSError) -> None:
-        if self._fault is None:
-            warnings.warn(
-                f"ledger: cannot write to {self.path}: {error.strerror or error}. The training goes on; rows are kept "
-                "in memory and written when it becomes possible.",
-                LedgerWarning,
-                stacklevel=4,
-            )
-        self._fault = error
-
-    def _retry(self) -> None:
-        while self.pending:
-            data = self.pending[0]
-            try:
-                written = files.append(self.fd, data)
-                if written != len(data):
-                    raise OSError(28, "the disk took a part of a row only")
-            except OSError as error:
-                try:
-                    files.truncate(self.fd, self.end)
-                except OSError:
-                    pass
-                self._warn(error)
-                return
-            self.end += written
-            self.pending_bytes -= len(self.pending.pop(0))
-        self._fault = None
-
-    def _sync(self, time: int) -> None:
-        self._synced = time
-        try:
-            files.sync_data(self.fd)
-        except OSError as error:
-            self._warn(error)
-
-    def flush(self) -> None:
-        """Write what is pending; raises StorageFault if something still cannot be written."""
-        self._retry()
-        if self.pending or self.lost:
-            raise StorageFault(
-                f"{len(self.pending) + self.lost} calls of run {self.run} could not be written: {self._fault}",
-                hint=f"what was written is in {self.path}; free the disk, then: ledger finish {self.run}",
-            ) from self._fault
-
-    def close(self) -> None:
-        """Let the journal go; its lock with it."""
-        if self.fd >= 0:
-            files.close(self.fd)
-            self.fd = -1
 
 
 class Loaded(NamedTuple):
@@ -182,7 +30,7 @@ class Loaded(NamedTuple):
 
     path: str
     header: Header
-    content: "Content"
+    content: Content
 
 
 class Presence(NamedTuple):
@@ -276,126 +124,3 @@ def last_time(tree: Tree, run: str) -> int:
         if found and (last := frame.last_frame(data, found[0])) is not None:
             newest = max(newest, last.payload[2] if last.payload[0] != frame.HEADER else found[1].time)
     return newest
-
-
-class SharedWriter:
-    """One call of the shell on a shared journal: locks it, goes on where the last call ended, and lets it go.
-
-    Use as a context manager; `rows` and `chart` append within it.
-    """
-
-    def __init__(self, tree: Tree, run: str, attempt: int, *, since: int) -> None:
-        self.tree, self.run, self.attempt, self.since = tree, run, attempt, since
-        self.fd, self.salt, self.seq, self.time, self.path, self.writer = -1, 0, 0, since + 1, "", ""
-
-    def __enter__(self) -> "SharedWriter":
-        with files.faults(f"append to a journal of run {self.run}"):
-            while not (self._reopen() or self._create()):
-                pass
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self.fd >= 0:
-            files.close(self.fd)
-
-    def _reopen(self) -> bool:
-        for path in paths(self.tree, self.run):
-            full = self.tree.path(path)
-            try:
-                fd = files.open_append(full, create=False)
-            except FileNotFoundError:
-                continue
-            if self._continue(fd, full):
-                self.fd, self.path = fd, full
-                return True
-            files.close(fd)
-        return False
-
-    def _continue(self, fd: int, path: str) -> bool:
-        """Take the journal's lock and find its end; False if it is not one of ours to append to."""
-        head = files.read_at(fd, 0, _TAIL)
-        try:
-            found = read_header(head, path)
-        except DamagedFile:
-            return False
-        if found is None or not found[1].shared or found[1].host != this_host() or found[1].attempt != self.attempt:
-            return False
-        files.lock(fd, wait=True)
-        if not files.is_same(fd, path):  # sealed while we waited
-            return False
-        self.salt, header, _ = found
-        self.writer = header.writer
-        end = files.size(fd)
-        last, base = None, end
-        while last is None and base > 0:
-            base = max(0, base - _TAIL if base == end else 0)
-            last = frame.last_frame(files.read_at(fd, base, end - base), self.salt)
-        if last is None:
-            return False
-        if base + last.end < end:  # a call was killed half-way through its write
-            files.truncate(fd, base + last.end)
-        self.seq, self.time = _after(last)
-        self.time = max(self.time, self.since + 1)
-        return True
-
-    def _create(self) -> bool:
-        header = new_header(self.run, self.attempt, shared=True)
-        writer = Writer(self.tree, header, since=self.since)
-        self.fd, self.salt, self.path, self.writer = writer.fd, writer._salt, writer.path, header.writer
-        self.seq, self.time = 0, writer.time
-        return True
-
-    def rows(self, step: int | None, context: str | None, values: dict[str, Any]) -> None:
-        """Append the rows of one call."""
-        self.time = max(now_us(), self.time)
-        self._append((ROWS, self.seq, self.time, step, context, values))
-        self.seq += len(values)
-
-    def chart(self, fields: dict[str, Any]) -> None:
-        """Append a chart."""
-        self.time = max(now_us(), self.time)
-        self._append((CHART, self.seq, self.time, fields))
-        self.seq += 1
-
-    def _append(self, payload: Any) -> None:
-        data = frame.encode_frame(encode_payload(payload), self.salt)
-        end = files.size(self.fd)
-        with files.faults(f"append to a journal of run {self.run}"):
-            if files.append(self.fd, data) != len(data):
-                files.truncate(self.fd, end)
-                raise OSError(28, "No space left on device", self.path)
-
-
-def _after(last: frame.Frame) -> tuple[int, int]:
-    """Return the next seq and the time of the last frame of a journal."""
-    kind = last.payload[0]
-    if kind == ROWS:
-        return last.payload[1] + len(last.payload[5]), last.payload[2]
-    if kind == CHART:
-        return last.payload[1] + 1, last.payload[2]
-    return 0, int(msgspec.convert(last.payload[1], Header).time)
-
-
-def new_header(
-    run: str,
-    attempt: int,
-    *,
-    owner: bool = False,
-    shared: bool = False,
-    opened: entries.Encoded | None = None,
-) -> Header:
-    """Return the header of a new journal of this process, with a random writer id."""
-    return Header(
-        format=layout.FORMAT,
-        run=run,
-        writer=os.urandom(6).hex(),
-        attempt=attempt,
-        host=this_host(),
-        boot=boot_id(),
-        pid=os.getpid(),
-        time=now_us(),
-        owner=owner,
-        shared=shared,
-        open_name=opened.name if opened else None,
-        open_data=opened.data if opened else None,
-    )

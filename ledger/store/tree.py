@@ -3,6 +3,8 @@
 Finding the ledger is here too: the nearest `.ledger` above, never past the git root or into another owner's folder.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -7,18 +7,17 @@
   stands for all of its day, minute or second. `created > 7d` means younger than 7 days (s, m(inutes), h, d, w).
 """
 
-import math
-import operator
 import re
+import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from ledger.errors import InvalidFilter
 from ledger.format.values import Undefined
 from ledger.store.state import RunState
-from ledger.table import columns
+from ledger.table import columns, literals
 from ledger.table.columns import Column
+from ledger.table.literals import EXPECTED, Literal
 
 if TYPE_CHECKING:
     from ledger.schema import Schema
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     Node = Callable[[RunState, Schema], bool]
 
 DEPTH_MAX = 100
-PATTERN_MAX = 200
 _KEYWORDS = frozenset({"and", "or", "not", "in", "is", "contains"})
 _STATES = ("absent", "undefined", "nan", "inf", "none")
 _INSTEAD = {
@@ -39,10 +37,6 @@ _TOKEN = re.compile(r"[=!<>~&|]+|[(),]|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`(?:[^
 _WORD = re.compile(
     r"""[\w/.\-:%@+#$*?]+|(?<=[:.])(?:"(?:[^"]|"")*"|`(?:[^`]|``)*`)|\{(?:[^"{}]|"(?:[^"\\]|\\.)*")*\}"""
 )
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|[+-]?inf(?:inity)?|nan", re.IGNORECASE)
-_AGE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)([smhdw])")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 class Token(NamedTuple):
@@ -54,13 +48,6 @@ class Token(NamedTuple):
     kind: str
     value: str
     at: int
-
-
-class Literal(NamedTuple):
-    """A value on the right: its type (number, text, bool, none, time as text, age in seconds) and the value."""
-
-    type: str
-    value: Any
 
 
 class _Use(NamedTuple):
@@ -113,8 +100,6 @@ def parse(text: str, now_us: int | None = None) -> Filter:
     Raises InvalidFilter with the text, a caret under the fault, and what was expected there.
     """
     if now_us is None:
-        import time
-
         now_us = time.time_ns() // 1000
     return _Parser(text, now_us).parse()
 
@@ -254,7 +239,7 @@ class _Parser:
 
     def left(self) -> Column:
         token = self.take()
-        if token.kind == "word" and _NUMBER.fullmatch(token.value) and token.value[-1] not in "nNfFyY":
+        if token.kind == "word" and literals.NUMBER.fullmatch(token.value) and token.value[-1] not in "nNfFyY":
             self.fail("a number stands where a column was expected", "the column comes first: val/auc > 0.9", token)
         if token.kind == "text":
             hint = "a name stands in double quotes; a value comes second, as in status = 'failed'"
@@ -321,106 +306,42 @@ class _Parser:
         """Compare two columns of one run."""
         left = use.column
         if right.kind not in ("word", "column") or right.value.lower() in _KEYWORDS:
-            self.fail(f"expected a value after {op!r}", f"{left.text} {op} {_EXPECTED[_type_of(left)]}", right)
+            self.fail(f"expected a value after {op!r}", f"{left.text} {op} {EXPECTED[_type_of(left)]}", right)
         other = self.column(right)
         kinds = {_type_of(left).replace("duration", "number"), _type_of(other).replace("duration", "number")}
         textual = op in ("~", "contains")
         if textual or (len(kinds - {"any"}) > 1 and kinds != {"tags", "text"}):
             hint = f"text stands in quotes: '{right.value}'" if textual or kinds & {"text", "tags"} else None
-            self.fail(f"expected {_EXPECTED[_type_of(left)]} after {left.text} {op}", hint, right)
+            self.fail(f"expected {EXPECTED[_type_of(left)]} after {left.text} {op}", hint, right)
         self.uses.extend((use, _Use(other, right.at, True, False)))
 
         def compare(state: RunState, schema: "Schema") -> bool:
             old, new = columns.value(left, state, schema), columns.value(other, state, schema)
-            if any(value is None or isinstance(value, Undefined) or _is(value, "nan") for value in (old, new)):
+            if any(
+                value is None or isinstance(value, Undefined) or literals.is_state(value, "nan") for value in (old, new)
+            ):
                 return False
-            return _holds(op, old, new)
+            return literals.holds(op, old, new)
 
         return compare
 
     def literal(self, token: Token) -> Literal | None:
         """Read a value; None where the token is none, and may name a column."""
         if token.kind in ("text", "name"):
-            return Literal("text", token.value)
+            return Literal("text", token.value, token.value, bare=False)
         if token.kind != "word":
             return None
-        text, word = token.value, token.value.lower()
-        if word in ("true", "false", "none", "null"):
-            return Literal("bool", word == "true") if word[0] in "tf" else Literal("none", None)
-        if _NUMBER.fullmatch(text):
-            whole = text.lstrip("+-").isdigit() and len(text) < 400
-            number = int(text) if whole else float(text)
-            if word[-1] not in "nfy" and not math.isfinite(number):
-                self.fail(f"{text} is beyond the range of a float", "write inf if infinity is meant", token)
-            return Literal("number", number)
-        if age := _AGE.fullmatch(text):
-            return Literal("age", float(age[1]) * _SECONDS[age[2]])
-        return Literal("time", text) if _DATE.fullmatch(text) else None
+        try:
+            return literals.read(token.value)
+        except InvalidFilter as error:
+            self.fail(error.message, error.hint, token)
 
     def test(self, column: Column, op: str, literal: Literal, token: Token) -> "Callable[[Any], bool]":
         """Return the test of a present value against a literal; fails where their types can never meet."""
-        kind, value = _type_of(column), literal.value
-        if kind == "time" and literal.type in ("time", "text"):
-            start, end = self.span(value, token)
-            return lambda found: _within(op, found, start, end)
-        if kind == "time" and literal.type == "age" and op not in ("=", "!="):
-            start = self.now - round(value * 1e6)
-            return lambda found: _within(op, found, start, start + 1)
-        ours = literal.type.replace("age", "number") if kind == "duration" else literal.type
-        wanted = ("number", "text", "bool") if kind == "any" else (_LITERAL.get(kind, kind),)
-        if ours not in wanted:
-            hint = f"text stands in quotes: '{token.value}'" if "text" in wanted and token.kind == "word" else None
-            self.fail(f"expected {_EXPECTED[kind]} after {column.text} {op}", hint, token)
-        if op == "~" and ours == "text":
-            search = self.pattern(value, token)
-            return lambda found: any(
-                isinstance(x, str) and bool(search(x)) for x in (found if kind == "tags" else [found])
-            )
-        if op == "contains" and (kind in ("tags", "any") or ours == "text"):
-            return lambda found: value in found if type(found) is type(value) is str else _member(found, value)
-        if op in ("~", "contains") or (op not in ("=", "!=") and (ours == "bool" or kind == "tags")):
-            self.fail(f"{op!r} does not go with {column.text} and {token.value!r}", "write = or !=", token)
-        if op not in ("=", "!=") and value != value:
-            self.fail("nothing is less or greater than nan", f"write {column.text} is nan", token)
-        return lambda found: _holds(op, found, value)
-
-    def span(self, text: str, token: Token) -> tuple[int, int]:
-        """Return the first microsecond of a date or time, and of the day, minute or second after it."""
-        shape = _DATE.fullmatch(text)
         try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            shape = None
-        if shape is None:
-            self.fail(f"{text!r} is no date", "write 2026-11-01 or 2026-11-01T09:30, or an age such as 7d", token)
-        since = moment.replace(tzinfo=moment.tzinfo or UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-        start = since // timedelta(microseconds=1)
-        seconds = 86400 if len(text) == 10 else 60 if not shape[1] else 1
-        return start, start + (1 if shape[2] else seconds * 10**6)
-
-    def pattern(self, text: str, token: Token) -> "Callable[[str], object]":
-        import warnings
-
-        if len(text) > PATTERN_MAX:
-            self.fail(f"the pattern has {len(text)} characters; {PATTERN_MAX} is the limit", None, token)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return re.compile(text).search
-        except (re.error, OverflowError, RecursionError) as error:
-            self.fail(f"the pattern {text!r} is no regular expression: {error}", None, token)
-
-
-_LITERAL = {"tags": "text", "duration": "number"}
-_EXPECTED = {
-    "number": "a number",
-    "duration": "seconds, or an age such as 2h",
-    "text": "text in quotes",
-    "tags": "text in quotes",
-    "bool": "true or false",
-    "time": "a date such as 2026-11-01, or with < and > an age such as 7d",
-    "any": "a number, text in quotes, true or false",
-}
+            return literals.test(_type_of(column), column.text, op, literal, self.now)
+        except InvalidFilter as error:
+            self.fail(error.message, error.hint, token)
 
 
 def _type_of(column: Column) -> str:
@@ -439,45 +360,6 @@ def _present(column: Column, test: "Callable[[Any], bool]") -> "Node":
 def _state(column: Column, word: str, negated: bool) -> "Node":
     def node(state: RunState, schema: "Schema") -> bool:
         value = columns.value(column, state, schema)
-        return _is(None if column.kind == "tag" and not value else value, word) != negated
+        return literals.is_state(None if column.kind == "tag" and not value else value, word) != negated
 
     return node
-
-
-def _is(value: Any, word: str) -> bool:
-    if word in ("absent", "none"):
-        return value is None
-    if word == "undefined":
-        return isinstance(value, Undefined)
-    return isinstance(value, float) and (math.isnan(value) if word == "nan" else math.isinf(value))
-
-
-def _within(op: str, found: int, start: int, end: int) -> bool:
-    if op in ("=", "!="):
-        return (start <= found < end) == (op == "=")
-    return {"<": found < start, "<=": found < end, ">": found >= end, ">=": found >= start}[op]
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    return "number" if isinstance(value, (int, float)) else type(value).__name__
-
-
-def _member(found: Any, value: Any) -> bool:
-    return isinstance(found, list) and any(_holds("=", item, value) for item in found)
-
-
-def _holds(op: str, old: Any, new: Any) -> bool:
-    """Compare a value with a literal or another value; only values of one kind are equal or have an order."""
-    if isinstance(old, list) and isinstance(new, str) and op in ("=", "!="):
-        return _member(old, new) == (op == "=")
-    if isinstance(old, float) and math.isnan(old):
-        return op == "=" and new != new
-    alike = _kind(old) == _kind(new)
-    if op in ("=", "!="):
-        return (alike and bool(old == new)) == (op == "=")
-    return alike and isinstance(old, (int, float, str)) and bool(_ORDER[op](old, new))
-
-
-_ORDER = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}

@@ -1,0 +1,1 @@
+"""What is shown: what a table holds becomes text or JSON. Nothing here reads a file, asks git or prints."""
