@@ -27,6 +27,9 @@ saying what happened with the values at hand, and may have a `hint`: what to typ
 
 from __future__ import annotations
 
+import sys
+import warnings
+
 __all__ = [
     "AmbiguousRun",
     "Damage",
@@ -52,8 +55,20 @@ __all__ = [
 ]
 
 
+# What to type where a committed file is damaged: files are never changed, so git's copy is the file.
+RESTORE = "if git has it whole, this brings it back: git checkout -- .ledger"
+
+
 class LedgerWarning(UserWarning):
     """Something the user should know that does not stop the work."""
+
+
+def warn(message: str) -> None:
+    """Give a LedgerWarning that points at the user's line, however deep in ledger it arose."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "ledger":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, LedgerWarning, stacklevel=level)
 
 
 class LedgerError(Exception):

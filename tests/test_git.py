@@ -65,7 +65,7 @@ def test_a_changed_file_gives_the_digest_of_the_difference(repo: Path) -> None:
     run(repo, "add", ".")
     run(repo, "commit", "-q", "-m", "second")
     (repo / "train.py").write_bytes(b"print(2)\n\0\xff")
-    (repo / "long.py").write_text("".join([*lines[:20], "changed\n", *lines[20:]]))
+    (repo / "long.py").write_text("".join([*lines[:20], "changed\n", *lines[20:29], "again\n", *lines[29:]]))
     run(repo, "mv", "moved.py", "new name.py")
     digest = hashlib.sha256(run(repo, "diff", "HEAD", "--binary", "--full-index")).hexdigest()
     found = git.snapshot(str(repo))

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import ledger.schema
 from ledger.errors import InvalidSchema, NewerFormat
+from ledger.format import goals
 from ledger.schema import EMPTY, Metric, Schema, known_goal, parse
 
 INF, NAN = math.inf, math.nan
@@ -375,7 +375,7 @@ REFUSED = [
     ('[gate."a"]\nbaseline = ""  #<-', ["baseline"]),
     ('[gate."a"]\nmaxdrop = 1  #<-', ["maxdrop", "did you mean max_drop?"]),
     ('[gate."a{b=1}"]\n[gate."a{b}"]  #<-', ["a{b}", "names no metric"]),
-    ('[gate."a{b=\\"}"]  #<-', ["names no metric", "does not parse"]),
+    ('[gate."a{b=\\"}"]  #<-', ["names no metric", "neither bare text nor JSON"]),
     ('[vitals."a"]\nwindow = [1]  #<-', ["window", "[1]", "text, a number or a boolean"]),
     ('[storage]\nmax_blob = "20 XB"  #<-', ["max_blob", "20 XB", '"20 MB"']),
     ('[storage]\nmax_blob = "20"  #<-', ["max_blob"]),
@@ -474,7 +474,7 @@ def test_the_normative_page_says_what_the_code_does() -> None:
     assert example.metric("test/fit_seconds").verdict(2.0, 1.0) == "better"
     lists = page.partition("- **minimize**:")[2].partition("\n\n")[0].split("- **maximize**:")
     minimize, maximize = (re.findall("`([^`]+)`", part) for part in lists)
-    assert set(minimize) == set(ledger.schema._MINIMIZE)
-    assert set(maximize) == set(ledger.schema._MAXIMIZE)
+    assert set(minimize) == set(goals._MINIMIZE)
+    assert set(maximize) == set(goals._MAXIMIZE)
     assert {known_goal(name) for name in minimize} == {"minimize"}
     assert {known_goal(name) for name in maximize} == {"maximize"}

@@ -53,19 +53,19 @@ def start(
         raise InvalidValue(f"LEDGER_MODE is {mode!r}", hint="it may be 'on' or 'disabled'")
     from ledger.record import start as begin
 
+    given = {"params": params, "tags": tags, "group": group, "seed": seed, "note": note}
     joined = os.environ.get("LEDGER_RUN")
-    if joined and resume is None:
+    if resume is not None or joined:
         ledger = open(directory)
-        return begin.join(ledger.tree, ledger.resolve(joined), name, params=params, tags=tags)
-    if resume is not None:
-        ledger = open(directory)
-        return begin.resume(ledger.tree, ledger.resolve(resume), step=step, params=params, tags=tags)
+        parent = None if parent is None else ledger.resolve(parent)
+        if resume is not None:
+            return begin.resume(ledger.tree, ledger.resolve(resume), name, step=step, parent=parent, **given)
+        return begin.join(ledger.tree, ledger.resolve(joined or ""), name, parent=parent, **given)
     if step is not None:
         raise InvalidValue("step= goes with resume=", hint='ledger.start(resume="baseline", step=10)')
     tree = writable(directory)
-    if parent is not None:
-        parent = Ledger(tree).resolve(parent)
-    return begin.start(tree, name, params=params, tags=tags, group=group, parent=parent, seed=seed, note=note)
+    parent = None if parent is None else Ledger(tree).resolve(parent)
+    return begin.start(tree, name, parent=parent, **given)
 
 
 def open(path: str | None = None) -> Ledger:
@@ -127,7 +127,7 @@ def run_program(
     if given.get("parent") is not None:
         given["parent"] = Ledger(tree).resolve(given["parent"])
     run = begin.start(tree, name or program_name(command), program=command, **given)
-    return run.id, program.run_program(run, tree.root, command, keep_output=keep_output)
+    return run.id, program.run_program(run, tree.root, command, keep_output=keep_output, named=name is not None)
 
 
 def program_name(command: list[str]) -> str:

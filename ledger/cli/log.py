@@ -142,7 +142,7 @@ def _log_lines(
     if not live and (calls or files or any(given.values())):
         _log(ledger, run, calls, files, given, dry_run)
     if bad:
-        output.notice(f"{len(bad)} lines were left out")
+        output.notice(f"left out: {len(bad)} of the lines")
         click.get_current_context().exit(1)
 
 

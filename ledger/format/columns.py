@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ledger.errors import DamagedFile
+from ledger.errors import RESTORE, DamagedFile
 from ledger.format.rows import NO_STEP, Key, Rows
 
 SCHEMA = pa.schema(
@@ -108,7 +108,7 @@ def decode(data: bytes, name: str) -> tuple[list[str], Rows]:
         return _rows(table)
     except (pa.ArrowException, OSError, LookupError, ValueError, TypeError, RecursionError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DamagedFile(f"{name} is not a segment: {first}", hint="see: ledger verify") from None
+        raise DamagedFile(f"{name} is not a segment: {first}", hint=RESTORE) from None
 
 
 def _rows(table: Any) -> tuple[list[str], Rows]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ledger.errors import DamagedFile, NewerFormat
+from ledger.errors import RESTORE, DamagedFile, NewerFormat
 from ledger.format import ids, values
 from ledger.format.layout import FORMAT, KINDS, entry_name
 
@@ -130,7 +130,7 @@ class Operation(msgspec.Struct, omit_defaults=True):
 
 
 class Annotate(Entry, kw_only=True, omit_defaults=True):
-    """Tags, params, name or note change; keys are `tag`, `params.a.b`, `name`, `note`, `group`."""
+    """Tags, params, name or note change; keys are `params.a.b`, `name`, `note`, `group`, `parent`, `seed`."""
 
     reason: str | None = None
     operations: list[Operation] = []
@@ -197,7 +197,7 @@ def decode(data: bytes, name: str) -> Entry | None:
     try:
         head = _decoder(Entry).decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise DamagedFile(f"{name} is not an entry: {error}", hint="see: ledger verify") from None
+        raise DamagedFile(f"{name} is not an entry: {error}", hint=RESTORE) from None
     if head.format > FORMAT:
         raise NewerFormat(
             f"{name} has format {head.format}; this version of ledger reads up to {FORMAT}",
@@ -220,7 +220,7 @@ def decode(data: bytes, name: str) -> Entry | None:
                 operation.value = values.unwrap(operation.value)
         _ = entry.time_us
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError) as error:
-        raise DamagedFile(f"{name} is not a valid {head.kind} entry: {error}", hint="see: ledger verify") from None
+        raise DamagedFile(f"{name} is not a valid {head.kind} entry: {error}", hint=RESTORE) from None
     return entry
 
 

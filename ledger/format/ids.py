@@ -85,6 +85,12 @@ def parse_rfc3339(text: str) -> int:
     return (days * 86_400 + h * 3600 + mi * 60 + s) * 1_000_000 + us
 
 
+def parse_stamp(text: str) -> int:
+    """Read what `stamp` writes; raises ValueError for anything else."""
+    day, clock, us = text.split("-")
+    return parse_rfc3339(f"{day[:4]}-{day[4:6]}-{day[6:]}T{clock[:2]}:{clock[2:4]}:{clock[4:]}.{us}Z")
+
+
 def _date_and_clock(time: int) -> tuple[str, str]:
     seconds = time % _DAY_US // 1_000_000
     return _date(time // _DAY_US), f"{seconds // 3600:02d}{seconds // 60 % 60:02d}{seconds % 60:02d}"

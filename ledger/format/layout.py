@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ledger.errors import DamagedFile
-from ledger.format.ids import day_of, is_digits, is_hex, is_run_id, stamp
+from ledger.errors import RESTORE, DamagedFile
+from ledger.format.ids import day_of, is_digits, is_hex, is_run_id, parse_stamp, stamp
 
 FORMAT = 0  # becomes 1, and is frozen, when the first three milestones are closed
 FOLDER = ".ledger"
@@ -17,7 +17,7 @@ README = """\
 # .ledger
 
 This folder holds experiment results: metric rows (Parquet), entries (JSON) and charts (blobs).
-It is maintained by `ledger` (https://pypi.org/project/ledger-ml). Commit it beside the code.
+It is maintained by the program `ledger` (the Python package ledger-ml). Commit it beside the code.
 
 - `runs/DAY/RUN/` one folder a run: `*.json` says what happened, `*.parquet` holds the metric rows.
 - `blobs/` charts and files, each named by the sha256 of its bytes.
@@ -96,6 +96,10 @@ def parse_entry_name(name: str) -> EntryName | None:
         len(id) == 16 and is_hex(id) and kind.isascii() and kind.isalnum() and kind.islower() and kind[0].isalpha()
     ):
         return None
+    try:
+        parse_stamp(stamp)
+    except ValueError:
+        return None
     return EntryName(stamp, kind, id)
 
 
@@ -116,14 +120,14 @@ def blob_path(sha256: str, extension: str) -> str:
     _check_sha256(sha256)
     plain = extension.isascii() and extension.isalnum() and extension == extension.lower()
     if not (plain and 1 <= len(extension) <= 16):
-        raise DamagedFile(f"{extension[:80]!r} is not the extension of a blob", hint="see: ledger verify")
+        raise DamagedFile(f"{extension[:80]!r} is not the extension of a blob", hint=RESTORE)
     return f"blobs/{sha256[:2]}/{sha256}.{extension}"
 
 
 def _check_sha256(sha256: str) -> None:
     # Entries are read from anywhere: a name in one must not lead out of the folder.
     if not (len(sha256) == 64 and is_hex(sha256)):
-        raise DamagedFile(f"{sha256[:80]!r} is not a sha256 (64 hex digits)", hint="see: ledger verify")
+        raise DamagedFile(f"{sha256[:80]!r} is not a sha256 (64 hex digits)", hint=RESTORE)
 
 
 def journal_folder(run: str) -> str:

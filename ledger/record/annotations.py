@@ -7,7 +7,6 @@ from ledger.errors import NoSuchRun, UsageError
 from ledger.format import entries as form
 from ledger.format import layout
 from ledger.format.entries import Operation
-from ledger.format.values import wrap
 from ledger.record.calls import check_prose
 from ledger.record.standing import newest_time, refuse_retracted
 from ledger.store import entries
@@ -22,9 +21,8 @@ def annotate(tree: Tree, run: str, operations: list[Operation], author: str, rea
     check_prose("reason", reason)
     refuse_retracted(tree, run)
     found, time = _look(tree, run)
-    wrapped = [Operation(o.op, o.key, wrap(o.value)) for o in operations]
     header = form.header("annotate", run, time, author, entries.heads(found))
-    return entries.write(tree, form.Annotate(**header, reason=reason, operations=wrapped))
+    return entries.write(tree, form.Annotate(**header, reason=reason, operations=operations))
 
 
 def retract(tree: Tree, run: str, author: str, reason: str | None = None, *, target: str | None = None) -> str:

@@ -30,11 +30,7 @@ def condition(tree: Tree, states: list[RunState]) -> dict[str, Any]:
         "schema": "ledger.status/1",
         "path": tree.root,
         "runs": {status: counts[status] for status in order if status in counts},
-        "unclosed": [
-            {"id": s.id, "name": s.name, "status": s.status}
-            for s in states
-            if s.status in ("running", "open", "interrupted")
-        ],
+        "unclosed": [{"id": s.id, "name": s.name, "status": s.status} for s in states if s.finished is None],
         "stale": stale(tree),
         "notices": _notices(tree),
     }

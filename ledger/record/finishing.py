@@ -40,7 +40,7 @@ def finish(tree: Tree, run: str, author: str, status: str | None = None, *, forc
             f"the run {run} has a journal of another machine, written within a day",
             hint=f"if it runs there no more: ledger finish {run} --force",
         )
-    dead = bool(found.left or found.foreign)
+    dead = bool(found.left or found.foreign) and not _begun_in_shell(tree, found)
     word = status or ("interrupted" if dead else "finished")
     closing = seal.Closing(word, sealer=status is None and dead)
     done = seal.finish(tree, run, author, closing, force=force)
@@ -48,16 +48,31 @@ def finish(tree: Tree, run: str, author: str, status: str | None = None, *, forc
 
 
 def finish_stale(tree: Tree, author: str) -> dict[str, "Finished | LedgerError"]:
-    """Finish every run whose process is gone, and shared ones that were idle for a day; what was done, or why not."""
+    """Finish every run whose process is gone, and shared ones that were idle for a day; what was done, or why not.
+
+    Where a process that joined a shared run died, its rows are sealed and the run stays open.
+    """
     done: dict[str, Finished | LedgerError] = {}
     for run in sorted(journal.runs(tree)):
         found = journal.presence(tree, run)
-        shared_idle = bool(found.shared) and all(seal.idle(tree, path) for path in found.shared)
-        foreign_idle = bool(found.foreign) and all(seal.idle(tree, path) for path in found.foreign)
-        if found.held or not (found.left or shared_idle or foreign_idle or standing.is_closed(tree, run)):
+        in_use = [path for path in found.shared if not seal.idle(tree, path)]
+        idle = [path for path in [*found.shared, *found.foreign] if seal.idle(tree, path)]
+        closed = standing.is_closed(tree, run)
+        if found.held or not (found.left or idle or closed):
             continue
         try:
-            done[run] = finish(tree, run, author)
+            if in_use and not closed and _begun_in_shell(tree, found):
+                taken = [item for path in found.left if (item := seal.take(tree, path)) is not None]
+                sealed = seal.seal(tree, run, taken, author)
+                done[run] = Finished(run, "open", sealed.rows, sealed.charts, sealed.gaps)
+            else:
+                done[run] = finish(tree, run, author)
         except LedgerError as error:
             done[run] = error
     return done
+
+
+def _begun_in_shell(tree: Tree, found: journal.Presence) -> bool:
+    """Say whether `ledger start` began the run: then only `finish` ends it, whatever dies that joined it."""
+    headers = [journal.peek(tree, path) for path in found.shared]
+    return any(header is not None and header.owner for header in headers)

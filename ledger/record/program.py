@@ -11,6 +11,7 @@ from typing import IO, Any
 from ledger.errors import UsageError
 from ledger.record.redact import redact_text
 from ledger.record.run import Run
+from ledger.record.start import UNNAMED
 
 TAIL_BYTES = 64 << 10
 OUTPUT = "output"  # the chart that holds the tail
@@ -44,12 +45,14 @@ class Tail:
         return f"... (the beginning was cut off)\n{text}" if self.cut else text
 
 
-def run_program(run: Run, directory: str, command: list[str], *, keep_output: bool) -> int:
+def run_program(run: Run, directory: str, command: list[str], *, keep_output: bool, named: bool = True) -> int:
     """Run a command as a run that this process owns, close the run, and return the command's exit status.
 
     A command ended by a signal gives 128 + its number, as a shell does. Raises UsageError where it cannot be started.
     """
     environment = {**os.environ, "LEDGER_RUN": run.id, "LEDGER_DIR": directory, "PYTHONUNBUFFERED": "1"}
+    if not named:  # then a name that the program gives is better than ours
+        environment[UNNAMED] = run.id
     pipe = subprocess.PIPE if keep_output else None
     tail = Tail()
     try:

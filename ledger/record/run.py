@@ -8,12 +8,11 @@ import atexit
 import os
 import sys
 import threading
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from ledger import git
-from ledger.errors import Damage, InvalidValue, LedgerError, LedgerWarning, RunFinished, StorageFault
+from ledger.errors import Damage, InvalidValue, LedgerError, RunFinished, StorageFault, warn
 from ledger.format import entries as form
 from ledger.format import names, values
 from ledger.record import annotations, calls, pictures, seal, standing
@@ -133,6 +132,18 @@ class Run:
         stored = self._stored_steps.get(names.metric_key(name, context))
         return max(0 if known is None else known, 0 if stored is None else stored + 1)
 
+    def log_summary(
+        self, metrics: Mapping[str, Any], *, split: str | None = None, context: Mapping[str, Any] | None = None
+    ) -> None:
+        """Log metrics of the run as a whole, without a step, such as a test score; else as `log`.
+
+        A later value of the same metric replaces an earlier one; the earlier one stays in the run's history.
+        """
+        call = calls.check_rows(metrics, None, split, context)
+        with self._lock:
+            self._alive()
+            self._writer.rows(None, call.context, calls.plain(call.values))
+
     def log_metric(
         self, name: str, value: Any, step: int | None = None, *, context: Mapping[str, Any] | None = None
     ) -> None:
@@ -170,7 +181,7 @@ class Run:
             try:
                 fields = pictures.store(self._tree, *call)
             except LedgerError as error:
-                warnings.warn(f"ledger: chart {call.name!r} is lost: {error.message}", LedgerWarning, stacklevel=3)
+                warn(f"chart {call.name!r} is lost: {error.message}")
                 return
             self._writer.chart(fields)
 
@@ -216,7 +227,7 @@ class Run:
             self._writer = writer.Writer(self._tree, header, since=full.time)
         except StorageFault as fault:
             self._roll_at = full.end + ROLL_BYTES
-            warnings.warn(f"ledger: {fault.message}; the full journal goes on", LedgerWarning, stacklevel=4)
+            warn(f"{fault.message}; the full journal goes on")
             return
         self._writer.lost, self._roll_at = full.lost, ROLL_BYTES
         thread = threading.Thread(target=self._seal_full, args=(full,), daemon=True, name="ledger-seal")
@@ -230,7 +241,7 @@ class Run:
                 seal.seal(self._tree, self.id, [taken], self._author)
         except (LedgerError, OSError) as error:
             # The journal keeps the rows; finish() takes it up again.
-            warnings.warn(f"ledger: a full journal of {self.id} is sealed later: {error}", LedgerWarning, stacklevel=2)
+            warn(f"a full journal of {self.id} is sealed later: {error}")
 
     def finish(self, status: str = "finished", *, exit_status: int | None = None, error: str | None = None) -> None:
         """Seal what was logged, and close the run if this process opened it. Calling it again does nothing.
@@ -251,16 +262,13 @@ class Run:
             self._writer.flush()
             for thread in self._sealing:
                 thread.join()
-            self._finish(seal.Closing(status, exit_status=exit_status, error=error))
+            with files.faults(f"finish run {self.id}"):
+                self._finish(seal.Closing(status, exit_status=exit_status, error=error))
             self._finished, self._ready = True, False
             _open_runs.pop(builtin_id(self), None)
         now = git.branch(self._tree.top)
         if now != self._branch:
-            warnings.warn(
-                f"ledger: the branch changed from {self._branch} to {now} while {self.id} ran; its files are here",
-                LedgerWarning,
-                stacklevel=2,
-            )
+            warn(f"the branch changed from {self._branch} to {now} while {self.id} ran; its files are here")
 
     def _finish(self, closing: seal.Closing) -> None:
         closes = self.owner and not fold.is_closed(self._tree, self.id)
@@ -281,7 +289,7 @@ class Run:
             try:
                 item = seal.take(self._tree, path)
             except Damage as damage:  # it stays where it is, and must not keep our own rows from being sealed
-                warnings.warn(f"ledger: a journal of {self.id} is left out: {damage}", LedgerWarning, stacklevel=4)
+                warn(f"a journal of {self.id} is left out: {damage}")
                 continue
             if item is not None:
                 taken.append(item)
@@ -309,7 +317,7 @@ class DisabledRun(Run):
     def log(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing."""
 
-    log_metric = log_chart = log_text = log_file = log_params = tag = note = finish = log
+    log_summary = log_metric = log_chart = log_text = log_file = log_params = tag = note = finish = log
 
 
 builtin_id = id

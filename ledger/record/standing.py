@@ -48,11 +48,11 @@ def attempt_of(tree: Tree, run: str) -> int:
 
 def newest_time(tree: Tree, run: str) -> int:
     """Return the newest time that a run's entries and journals know (us), from names and tails alone."""
-    stamps = [parts.stamp for name in tree.names(layout.run_folder(run)) if (parts := layout.parse_entry_name(name))]
+    names = tree.names(layout.run_folder(run))
+    stamps = [parts.stamp for name in names if (parts := layout.parse_entry_name(name)) is not None]
     newest = 0
     if stamps:
-        from ledger.format.ids import parse_rfc3339
+        from ledger.format.ids import parse_stamp
 
-        s = max(stamps)
-        newest = parse_rfc3339(f"{s[:4]}-{s[4:6]}-{s[6:8]}T{s[9:11]}:{s[11:13]}:{s[13:15]}.{s[16:]}Z")
+        newest = parse_stamp(max(stamps))
     return max(newest, journal.last_time(tree, run))

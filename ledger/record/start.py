@@ -2,21 +2,23 @@
 
 import os
 import sys
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from ledger import git
-from ledger.errors import InvalidValue, LedgerWarning
+from ledger.errors import InvalidValue, warn
 from ledger.format import entries as form
 from ledger.format import ids, layout, names, values
-from ledger.record import annotations, pictures, provenance, standing
+from ledger.record import annotations, pictures, provenance, seal, standing
 from ledger.record.calls import ChartCall, RowsCall, check_prose, plain
 from ledger.record.redact import redact_argv
 from ledger.record.run import Run
 from ledger.store import entries, fold, journal, writer
+from ledger.store.state import RunState
 from ledger.store.tree import Tree
 from ledger.store.writer import now_us
+
+UNNAMED = "LEDGER_RUN_UNNAMED"  # the run that `ledger run` named after its program, for want of a better name
 
 
 def prepare(tree: Tree) -> bool:
@@ -42,11 +44,9 @@ def ignored(tree: Tree) -> bool:
 def warn_ignored(tree: Tree) -> None:
     """Warn where git's ignore rules would leave the ledger out of commits."""
     if ignored(tree):
-        warnings.warn(
-            f"ledger: git ignores {tree.root}, so results will not be committed. Remove the rule for .ledger from "
-            ".gitignore (see: git check-ignore -v .ledger/README.md)",
-            LedgerWarning,
-            stacklevel=3,
+        warn(
+            f"git ignores {tree.root}, so results will not be committed. Remove the rule for .ledger from "
+            ".gitignore (see: git check-ignore -v .ledger/README.md)"
         )
 
 
@@ -138,67 +138,72 @@ def create_closed(
     return entry.run
 
 
-def join(tree: Tree, run: str, name: str | None, *, params: Any = None, tags: Sequence[str] = ()) -> Run:
-    """Join a run that somebody else opened (LEDGER_RUN): adds params and tags, never closes it."""
+def join(tree: Tree, run: str, name: str | None, **given: Any) -> Run:
+    """Join a run that somebody else opened (LEDGER_RUN): adds what it lacks, never closes it.
+
+    Takes what `encode_open` takes. Params and tags are added; group, parent, seed and note are set where the run has
+    none, and so is the name where `ledger run` had none to give; another one is ignored with a warning.
+    """
     standing.refuse_retracted(tree, run)
-    opened = _opened(tree, run)
-    if name is not None and opened is not None and name != opened.name:
-        warnings.warn(
-            f"ledger: LEDGER_RUN is set: joined {run}, the name {name!r} is ignored", LedgerWarning, stacklevel=4
-        )
+    state = fold.fold(tree, run)
+    renames = os.environ.get(UNNAMED) == run
+    operations = _additions(state, None if renames else name, given, f"LEDGER_RUN is set: joined {run}")
+    if renames and name is not None and name != state.name:
+        operations.append(annotations.set_operation("name", names.check_run_name(name)))
     author = provenance.author(tree.top)
-    joined = Run(
-        tree,
-        run,
-        opened.name if opened else run,
-        author,
-        attempt=standing.attempt_of(tree, run),
-        owner=False,
-        since=standing.newest_time(tree, run),
-    )
-    operations = annotations.param_operations(values.to_params(params))
-    annotations.annotate(tree, run, operations + annotations.tag_operations(list(tags)), author)
+    since, attempt = standing.newest_time(tree, run), standing.attempt_of(tree, run)
+    joined = Run(tree, run, state.name, author, attempt=attempt, owner=False, since=since)
+    annotations.annotate(tree, run, operations, author)
     return joined
 
 
-def resume(tree: Tree, run: str, *, step: int | None = None, params: Any = None, tags: Sequence[str] = ()) -> Run:
-    """Begin a new attempt of a run; what a dead process left is sealed first, and running ones are refused."""
-    from ledger.record import seal
+def _additions(state: RunState, name: str | None, given: dict[str, Any], what: str) -> list[form.Operation]:
+    """Return the operations that add to a run what it lacks, after a warning for what it has otherwise."""
+    tags = list(given.pop("tags", ()))
+    for tag in tags:
+        names.check_text("tag", tag)
+    operations = annotations.param_operations(values.to_params(given.pop("params", None)))
+    operations += annotations.tag_operations(tags)
+    for key, value in {"name": name, **given}.items():
+        there = getattr(state, key)
+        if value is not None and there is None:
+            operations.append(annotations.set_operation(key, value))
+        elif value is not None and value != there:
+            warn(f"{what}, which has the {key} {there!r}; {value!r} is ignored")
+    return operations
 
+
+def resume(tree: Tree, run: str, name: str | None, *, step: int | None = None, **given: Any) -> Run:
+    """Begin a new attempt of a run; what a dead process left is sealed first, and running ones are refused.
+
+    Takes what `encode_open` takes, and adds it as `join` does.
+    """
     standing.refuse_retracted(tree, run)
+    step = values.to_step(step)
     found = journal.presence(tree, run)
     if found.held:
         raise InvalidValue(
             f"the run {run} is running: a process holds its journal",
             hint=f"wait for it, or join it: LEDGER_RUN={run}",
         )
+    operations = _additions(fold.fold(tree, run), name, given, f"resumed {run}")
     source = provenance.collect(tree.top, tree.root)
     taken = [item for path in [*found.left, *found.shared] if (item := seal.take(tree, path)) is not None]
     if taken:
         seal.seal(tree, run, taken, source.author)
     number = standing.attempt_of(tree, run) + 1
-    opened = _opened(tree, run)
     before = entries.read_all(tree, layout.run_folder(run), run).read
     time = max(now_us(), standing.newest_time(tree, run) + 1)
     header = form.header("resume", run, time, source.author, entries.heads(before))
-    entries.write(
-        tree,
-        form.Resume(**header, attempt=number, step=values.to_step(step), git=source.git, program=source.program),
-    )
-    name = opened.name if opened else run
-    resumed = Run(tree, run, name, source.author, attempt=number, since=time)
-    operations = annotations.param_operations(values.to_params(params))
-    annotations.annotate(tree, run, operations + annotations.tag_operations(list(tags)), source.author)
+    entries.write(tree, form.Resume(**header, attempt=number, step=step, git=source.git, program=source.program))
+    resumed = Run(tree, run, fold.fold(tree, run).name, source.author, attempt=number, since=time)
+    annotations.annotate(tree, run, operations, source.author)
     return resumed
 
 
 def _text(word: str) -> str:
     """Return a word of a command line as text: a byte that was none is written as an escape."""
     return word.encode("utf-8", "backslashreplace").decode()
-
-
-def _opened(tree: Tree, run: str) -> form.Open | None:
-    return fold.gather(tree, run, with_rows=False).opened
 
 
 def default_name() -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 
-from ledger.errors import DamagedFile
+from ledger.errors import RESTORE, DamagedFile
 from ledger.format import layout
 from ledger.store import files
 from ledger.store.tree import Tree
@@ -28,9 +28,7 @@ def get(tree: Tree, sha256: str, extension: str) -> bytes:
         ) from None
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
-        raise DamagedFile(
-            f"the blob {path} is damaged: its bytes have the sha256 {found[:16]}...", hint="see: ledger verify"
-        )
+        raise DamagedFile(f"the blob {path} is damaged: its bytes have the sha256 {found[:16]}...", hint=RESTORE)
     return data
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from typing import NamedTuple, TypeVar
 
-from ledger.errors import DamagedFile
+from ledger.errors import RESTORE, DamagedFile
 from ledger.format import entries, layout
 from ledger.store import files
 from ledger.store.tree import Tree
@@ -53,12 +53,12 @@ def read_all(tree: Tree, folder: str, run: str, names: list[str] | None = None) 
         path = f"{folder}/{name}"
         data = tree.read(path)
         if hashlib.sha256(data).hexdigest()[:16] != parts.id:
-            raise DamagedFile(
-                f"{path} is damaged: its bytes do not have the sha256 in its name", hint="see: ledger verify"
-            )
+            raise DamagedFile(f"{path} is damaged: its bytes do not have the sha256 in its name", hint=RESTORE)
         entry = entries.decode(data, path)
         if entry is None:
             notices.append(f"{name}: an entry of the unknown kind {parts.kind!r} was skipped")
+        elif layout.entry_name(entry.time_us, entry.kind, parts.id) != name:
+            raise DamagedFile(f"{path} is misnamed: it is a {entry.kind} entry of {entry.time}", hint=RESTORE)
         elif entry.run != run:
             notices.append(f"{name}: an entry of run {entry.run} lies in the folder of {run}")
         else:

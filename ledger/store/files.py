@@ -179,9 +179,10 @@ def remove_folder_if_empty(path: str) -> None:
 
 
 def move(path: str, target: str) -> None:
-    """Give a file another name within `.ledger`; none of that name is there."""
-    make_folder(os.path.dirname(target))
+    """Put a journal aside under another name; none of that name is there."""
+    os.makedirs(os.path.dirname(target), exist_ok=True)
     os.rename(path, target)
+    os.utime(target)  # what is put aside is kept for a day from now on
 
 
 # An open journal: append is one write, of one call of log().

@@ -49,7 +49,7 @@ def gather(tree: Tree, run: str, *, with_rows: bool = True) -> Gathered:
 
 def _gather(tree: Tree, run: str, with_rows: bool) -> Gathered:
     loaded = [item for path in journal.paths(tree, run) if (item := journal.load(tree, path)) is not None]
-    folder = layout.run_folder(run)
+    folder = tree.folder_of(run)
     found, notices = entries.read_all(tree, folder, run)
     if not found and not loaded:
         raise NoSuchRun(f"there is no run {run}")
@@ -172,8 +172,8 @@ def fold(tree: Tree, run: str) -> state.RunState:
         finished=close.time_us if close else None,
         author=opened.author if opened else "",
         group=annotations.get("group", opened.group if opened else None),
-        parent=opened.parent if opened else None,
-        seed=opened.seed if opened else None,
+        parent=annotations.get("parent", opened.parent if opened else None),
+        seed=annotations.get("seed", opened.seed if opened else None),
         note=annotations.get("note", opened.note if opened else None),
         tags=sorted(set(tags)),
         params=params,

@@ -79,6 +79,8 @@ def load(tree: Tree, path: str) -> Loaded | None:
     from ledger.format.rows import decode_journal
 
     salt, header, start = found
+    if path != layout.journal_path(header.run, header.writer):
+        raise DamagedFile(f"{path} is the journal of writer {header.writer} of run {header.run}")
     return Loaded(path, header, decode_journal(data, salt, header.writer, header.attempt, start))
 
 

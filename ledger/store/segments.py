@@ -3,7 +3,7 @@
 import hashlib
 from typing import TYPE_CHECKING
 
-from ledger.errors import DamagedFile
+from ledger.errors import RESTORE, DamagedFile
 from ledger.format import layout
 from ledger.format.entries import Segment
 from ledger.store import files
@@ -46,12 +46,12 @@ def read(tree: Tree, folder: str, segment: Segment, run: str) -> "Rows":
             f"the segment {path} is not here", hint=f"if git has it: git checkout -- .ledger/{path}"
         ) from None
     if hashlib.sha256(data).hexdigest() != segment.sha256:
-        raise DamagedFile(f"the segment {path} is damaged: its bytes do not have its sha256", hint="see: ledger verify")
+        raise DamagedFile(f"the segment {path} is damaged: its bytes do not have its sha256", hint=RESTORE)
     runs, rows = columns.decode(data, path)
     if len(rows) != segment.rows or (runs and runs != [run]):
         raise DamagedFile(
             f"the segment {path} holds {len(rows)} rows of {', '.join(runs) or 'no run'}; "
             f"its entry says {segment.rows} rows of {run}",
-            hint="see: ledger verify",
+            hint=RESTORE,
         )
     return rows

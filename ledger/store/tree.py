@@ -46,6 +46,15 @@ class Tree:
         modified = files.modified(self.path(path))
         return None if modified is None else RunFolder(run, path, modified)
 
+    def folder_of(self, run: str) -> str:
+        """Return the folder of a run: where it belongs, unless somebody put it under another day."""
+        path = layout.run_folder(run)
+        if not files.exists(self.path(path)):
+            for day in files.subfolders(self.path("runs")):
+                if files.exists(self.path(f"runs/{day}/{run}")):
+                    return f"runs/{day}/{run}"
+        return path
+
     def names(self, folder: str) -> list[str]:
         """Return the names in a folder, sorted."""
         return files.names(self.path(folder))

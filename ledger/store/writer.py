@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 import time as clock
-import warnings
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from ledger.errors import DamagedFile, LedgerWarning, StorageFault
+from ledger.errors import DamagedFile, StorageFault, warn
 from ledger.format import frame, layout
 from ledger.format.frame import CHART, HEAD, MAGIC, ROWS, Header, encode_payload
 from ledger.store import files, journal
@@ -136,11 +135,9 @@ class Writer:
 
     def _warn(self, error: OSError) -> None:
         if self._fault is None:
-            warnings.warn(
-                f"ledger: cannot write to {self.path}: {error.strerror or error}. The training goes on; rows are kept "
-                "in memory and written when it becomes possible.",
-                LedgerWarning,
-                stacklevel=4,
+            warn(
+                f"cannot write to {self.path}: {error.strerror or error}. The training goes on; rows are kept "
+                "in memory and written when it becomes possible."
             )
         self._fault = error
 

@@ -68,6 +68,9 @@ class Comparison:
         self.runs, self.baseline = runs, baseline
         self.params, self.metrics, self.charts = params, metrics, charts
 
+    def __repr__(self) -> str:
+        return f"<ledger Comparison of {len(self.runs)} runs, {len(self.metrics)} metrics: see frame() or to_json()>"
+
     def to_json(self) -> dict[str, Any]:
         """Return the object of `compare --json`; floats that are not finite stay floats."""
         return {

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 METRICS_MAX = 8  # metrics that a list shows unasked
+PARAMS_MAX = 3  # and params
 
 
 class Overview(NamedTuple):
@@ -49,7 +50,23 @@ def default_columns(states: Sequence[RunState]) -> list[Column]:
                 counts[key] = counts.get(key, 0) + 1
     common = sorted(counts, key=lambda key: (-counts[key], _split_rank(key), columns.metric_order(key)))[:METRICS_MAX]
     chosen = [columns.parse(spec) for spec in specs]
+    chosen += [Column("param", name, None, name, f"params.{name}") for name in _differing(states)]
     return chosen + [Column("metric", key, "last", key, key) for key in sorted(common, key=columns.metric_order)]
+
+
+def _differing(states: Sequence[RunState]) -> list[str]:
+    """Return the first few params that most runs have and that are not the same in all of these."""
+    flat = [columns.flatten(state.params) for state in states]
+    known: dict[str, list[Any]] = {}
+    for params in flat:
+        for name, value in params.items():
+            known.setdefault(name, []).append(value)
+    common = [
+        name
+        for name, found in known.items()
+        if 2 * len(found) > len(states) and any(not columns.same(found[0], other) for other in found[1:])
+    ]
+    return sorted(common, key=columns.natural)[:PARAMS_MAX]
 
 
 def _split_rank(key: str) -> int:

@@ -5,6 +5,7 @@ a word does not say too. Nothing here reads a file, a clock or the terminal.
 """
 
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -73,7 +74,11 @@ def render_runs(
     for i, goal in enumerate(goals):
         raw = [row[i] for row in values]
         field = _field(columns[i])
-        texts, kind = _field_texts(field, raw)
+        if getattr(columns[i], "kind", None) == "param":  # settings, not measurements: exact, as they were given
+            texts = ["-" if v is None else format_value(v) for v in raw]
+            kind = "." if all(v is None or numbers.is_number(v) for v in raw) else "l"
+        else:
+            texts, kind = _field_texts(field, raw, short=width is not None)
         best = _best(raw, goal)
         styles = _STATUS if field == "status" else {}
         cells.append([Cell(t, "best" if r in best else styles.get(t)) for r, t in enumerate(texts)])
@@ -100,7 +105,9 @@ def _goal(schema: Any, metric: str) -> str | None:
     return None if schema is None else schema.metric(metric).goal
 
 
-def _field_texts(field: str | None, raw: Sequence[Any]) -> tuple[list[str], str]:
+def _field_texts(field: str | None, raw: Sequence[Any], *, short: bool) -> tuple[list[str], str]:
+    if field == "id" and short:  # for a person, the digits that tell runs apart suffice; they are a selector too
+        return [str(v).rpartition("-")[2][:8] for v in raw], "L"
     if field in ("created", "finished") and all(v is None or isinstance(v, int) for v in raw):
         return [numbers.when(v) for v in raw], "L"
     if field == "duration" and all(v is None or numbers.is_number(v) for v in raw):
@@ -270,10 +277,7 @@ def _command(argv: Any) -> str | None:
     if not argv:
         return None
     words = [str(word) for word in argv] if isinstance(argv, (list, tuple)) else [str(argv)]
-    plain = "-_./=:,+@%"
-    return " ".join(
-        w if w and all(c.isalnum() or c in plain for c in w) else "'" + w.replace("'", "'\"'\"'") + "'" for w in words
-    )
+    return shlex.join(words)
 
 
 def _metric_table(metrics: Mapping[str, Any], schema: Any, color: bool, width: int | None) -> str:

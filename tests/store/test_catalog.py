@@ -1,0 +1,313 @@
+"""The catalog: whatever happens to it, the answers are those of the files; it only makes them quick."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.errors import DamagedFile
+from ledger.format import layout
+from ledger.format.rows import Rows
+from ledger.store import catalog, fold
+from ledger.store.catalog import Catalog
+from ledger.store.tree import Tree
+from ledger.store.writer import SharedWriter
+
+IDS = [f"20261122-0315{i:02d}-run-{i:012x}" for i in range(8)]
+
+
+class Counter:
+    """Counts how often runs are folded."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.folded: list[str] = []
+        real = fold.fold
+
+        def spy(tree: Tree, run: str) -> Any:
+            self.folded.append(run)
+            return real(tree, run)
+
+        patch.setattr(fold, "fold", spy)
+
+    def take(self) -> list[str]:
+        """Return what was folded since the last call, sorted."""
+        taken, self.folded = sorted(self.folded), []
+        return taken
+
+
+@pytest.fixture
+def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
+    """Return who counts how often runs are folded."""
+    return Counter(monkeypatch)
+
+
+@pytest.fixture
+def runs(tree: Tree, author: Any, rows: Callable[..., Rows]) -> list[str]:
+    """Write eight closed runs that are old enough not to change unseen; return their ids, newest first."""
+    for i, id in enumerate(IDS):
+        who = type(author)(tree, id)
+        who.open(1_000_000 + i, name=f"run{i % 3}", tags=["t"], params={"i": i, "large": 2**70})
+        who.rows(rows("aa" * 6, [("x", step, float(i), 10) for step in range(3)]), 2_000_000 + i)
+        who.write("close", 3_000_000 + i, status="finished")
+        age(tree, id)
+    return IDS[::-1]
+
+
+def age(tree: Tree, run: str, seconds: float = 60.0) -> None:
+    """Make a run's folder look as if nothing had been put there lately."""
+    then = time.time_ns() - int(seconds * 1e9)
+    os.utime(tree.path(layout.run_folder(run)), ns=(then, then))
+
+
+def answers(tree: Tree) -> str:
+    """Return all that a fresh look at the ledger says."""
+    look = Catalog(tree)
+    try:
+        look.refresh()
+        return repr(
+            (
+                look.states(),
+                look.states(retracted=True),
+                look.ids(),
+                look.by_name("run1"),
+                look.by_prefix("20261122"),
+                look.newest(2),
+                [look.state(run) for run in IDS],
+            )
+        )
+    finally:
+        look.close()
+
+
+def test_runs_are_found_by_id_name_prefix_and_age(tree: Tree, runs: list[str]) -> None:
+    """Newest first everywhere; the names of removed runs are not found, their ids are."""
+    look = Catalog(tree)
+    look.refresh()
+    assert [state.id for state in look.states()] == runs
+    assert [state.id for state in look.states(limit=2)] == runs[:2]
+    assert look.by_name("run1") == [IDS[7], IDS[4], IDS[1]]
+    assert look.by_prefix("20261122-031503") == [IDS[3]]
+    assert look.by_prefix("20261122-0315") == runs
+    assert look.by_prefix("2026112%") == []
+    assert (look.newest(1), look.newest(8), look.newest(9)) == (runs[0], runs[7], None)
+    assert look.state("20261122-031500-none-000000000000") is None
+    state = look.state(IDS[3])
+    assert state is not None
+    assert state.params == {"i": 3, "large": 2**70}
+    assert repr(state) == repr(fold.fold(tree, IDS[3]))
+
+
+def test_a_settled_run_is_read_once(tree: Tree, runs: list[str], counter: Counter) -> None:
+    """The second look folds nothing; one new file folds one run."""
+    answers(tree)
+    assert counter.take() == sorted(IDS)
+    answers(tree)
+    assert counter.take() == []
+    from ledger.record import annotations
+
+    annotations.annotate(tree, IDS[2], annotations.tag_operations(["star"]), "Ada")
+    assert "star" in answers(tree)
+    assert counter.take() == [IDS[2]]
+
+
+def test_a_change_within_the_resolution_of_the_clock_is_seen(tree: Tree, runs: list[str], counter: Counter) -> None:
+    """A folder that changed a moment ago may change again without its time showing: it is looked into again."""
+    folder = Path(tree.path(layout.run_folder(IDS[2])))
+    names = {path: path.read_bytes() for path in folder.glob("*-close-*")}
+    for path in names:
+        path.unlink()
+    stamp = time.time_ns()
+    os.utime(folder, ns=(stamp, stamp))
+    assert "status='open'" in answers(tree)
+    for path, data in names.items():
+        path.write_bytes(data)
+    os.utime(folder, ns=(stamp, stamp))
+    assert "status='open'" not in answers(tree)
+
+
+def test_a_clock_ahead_of_ours_is_not_trusted(tree: Tree, runs: list[str], counter: Counter) -> None:
+    """A folder whose time lies in the future, as a server's clock may put it, is looked into every time."""
+    age(tree, IDS[2], seconds=-3600)
+    answers(tree)
+    counter.take()
+    (closed,) = Path(tree.path(layout.run_folder(IDS[2]))).glob("*-close-*")
+    closed.unlink()
+    age(tree, IDS[2], seconds=-3600)
+    assert "status='open'" in answers(tree)
+
+
+def test_rows_in_flight_are_seen_as_they_come(tree: Tree, runs: list[str]) -> None:
+    """A run with a journal here is looked at whenever the journal grew, and once more when it is gone."""
+    for path in Path(tree.path(layout.run_folder(IDS[2]))).glob("*-close-*"):
+        path.unlink()
+    age(tree, IDS[2])
+    answers(tree)
+    look = Catalog(tree)
+    for value in (0.25, 0.5):
+        with SharedWriter(tree, IDS[2], 1, since=20) as shared:
+            shared.rows(9, None, {"x": value})
+        look.refresh()
+        state = look.state(IDS[2])
+        assert state is not None
+        assert state.metrics["x"].last == value
+    for path in Path(tree.path("journal")).rglob("*.journal"):
+        path.unlink()
+    age(tree, IDS[2])
+    look.refresh()
+    state = look.state(IDS[2])
+    assert state is not None
+    assert state.metrics["x"].last == 2.0
+
+
+def test_a_run_that_goes_away_is_gone(tree: Tree, runs: list[str]) -> None:
+    """Checking out an older commit takes runs away, or leaves empty folders: neither is shown."""
+    answers(tree)
+    for path in Path(tree.path(layout.run_folder(IDS[2]))).iterdir():
+        path.unlink()
+    look = Catalog(tree)
+    look.refresh()
+    assert IDS[2] not in [state.id for state in look.states()]
+    os.rmdir(tree.path(layout.run_folder(IDS[2])))
+    look.refresh()
+    assert len(look.states()) == 7
+
+
+def test_a_damaged_run_is_told_and_the_others_are_shown(tree: Tree, runs: list[str]) -> None:
+    """It is no reason to refuse the ledger; once it is whole again it is back, in the same process too."""
+    (segment,) = Path(tree.path(layout.run_folder(IDS[2]))).glob("*.parquet")
+    data = segment.read_bytes()
+    segment.unlink()
+    look = Catalog(tree)
+    look.refresh()
+    assert len(look.states()) == 7
+    assert list(look.damaged) == [IDS[2]]
+    with pytest.raises(DamagedFile, match="is not here"):
+        look.state(IDS[2])
+    segment.write_bytes(data)
+    look.refresh()
+    assert (look.damaged, len(look.states())) == ({}, 8)
+
+
+def zeros(data: bytes) -> bytes:
+    """Return a file whose second half is lost."""
+    return data[: len(data) // 2] + bytes(len(data) - len(data) // 2)
+
+
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "deleted": lambda data: b"",
+    "garbage": lambda data: os.urandom(len(data)),
+    "text": lambda data: b"not a database",
+    "cut": lambda data: data[: len(data) // 2],
+    "cut to a page": lambda data: data[:4096],
+    "half zero": zeros,
+    "pages": lambda data: data[:4096] + os.urandom(len(data) - 4096),
+    "header": lambda data: os.urandom(100) + data[100:],
+    "a state": lambda data: data.replace(b"finished", b"Finished"),
+    "another state": lambda data: data.replace(b"finished", b"\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8"),
+}
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_catalog_that_is_damaged_changes_no_answer(tree: Tree, runs: list[str], how: str) -> None:
+    """Deleted, cut, overwritten or altered: it is made again from the files, and nobody is asked anything."""
+    expected = answers(tree)
+    path = Path(catalog.path_for(tree))
+    data = path.read_bytes()
+    bad = DAMAGE[how](data)
+    assert bad != data
+    path.write_bytes(bad)
+    if how == "deleted":
+        path.unlink()
+    assert answers(tree) == expected
+    assert answers(tree) == expected
+
+
+def test_a_catalog_of_another_shape_is_made_again(tree: Tree, runs: list[str]) -> None:
+    """Tables that are missing, or belong to another version, are no reason to fail."""
+    expected = answers(tree)
+    for statement in ("DROP TABLE run", "PRAGMA user_version = 999", "ALTER TABLE run DROP COLUMN journals"):
+        with sqlite3.connect(catalog.path_for(tree), isolation_level=None) as db:
+            db.execute(statement)
+        db.close()
+        assert answers(tree) == expected
+
+
+@pytest.mark.parametrize("what", ["a file", "nowhere", "a folder in its place", "read-only"])
+def test_where_no_catalog_can_be_written_the_answers_are_the_same(
+    tree: Tree, runs: list[str], workdir: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """It is kept in memory then, and nothing is said: a read-only home is no error."""
+    expected = answers(tree)
+    cache = workdir / "cache"
+    monkeypatch.setenv("LEDGER_CACHE_DIR", str(cache) if what != "nowhere" else "/proc/nowhere")
+    if what == "a file":
+        cache.write_text("x")
+    elif what == "a folder in its place":
+        os.makedirs(catalog.path_for(tree))
+    elif what == "read-only":
+        answers(tree)
+        real = sqlite3.connect
+
+        def connect(name: str, **given: Any) -> sqlite3.Connection:
+            return real(name if name == ":memory:" else f"file:{name}?mode=ro", uri=True, **given)
+
+        monkeypatch.setattr(sqlite3, "connect", connect)
+        from ledger.record import annotations
+
+        annotations.annotate(tree, IDS[2], annotations.tag_operations(["star"]), "Ada")
+        assert "star" in answers(tree)
+        return
+    assert answers(tree) == expected
+
+
+def test_a_busy_catalog_does_not_make_anybody_wait_for_ever(
+    tree: Tree, runs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While another process writes it, the answer comes from the files."""
+    expected = answers(tree)
+    real = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda name, timeout=0, **given: real(name, timeout=0.01, **given))
+    other = real(catalog.path_for(tree), isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        assert answers(tree) == expected
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+    assert answers(tree) == expected
+
+
+def test_ledgers_do_not_share_a_catalog(tree: Tree, runs: list[str], workdir: Path) -> None:
+    """A copy in another folder, and another ledger in the same place, have catalogs of their own."""
+    first = catalog.path_for(tree)
+    other = Tree(str(workdir / "other" / ".ledger"))
+    other.prepare()
+    assert catalog.path_for(other) != first
+    os.rename(workdir / ".ledger", workdir / "moved")
+    tree.prepare()
+    assert catalog.path_for(tree) != first
+    (workdir / "link").symlink_to(workdir / "moved")
+    assert catalog.path_for(Tree(str(workdir / "link"))) == catalog.path_for(Tree(str(workdir / "moved")))
+
+
+def test_the_catalog_is_never_inside_the_ledger(tree: Tree, runs: list[str]) -> None:
+    """Readers write nothing under `.ledger`: a pull request could plant a catalog there."""
+    before = sorted(Path(tree.root).rglob("*"))
+    answers(tree)
+    assert sorted(Path(tree.root).rglob("*")) == before
+    assert not catalog.path_for(tree).startswith(tree.root)
+
+
+def test_a_number_that_no_writer_stores_is_damage_of_its_run(tree: Tree, author: Any, runs: list[str]) -> None:
+    """A made-up entry with a seed beyond 64 bits costs its own run, not the ledger."""
+    bad = IDS[0].replace("0000", "ffff")
+    type(author)(tree, bad).open(9_000_000, seed=2**70)
+    look = Catalog(tree)
+    look.refresh()
+    assert len(look.states()) == 8
+    with pytest.raises(DamagedFile, match="beyond 64 bits"):
+        look.state(bad)

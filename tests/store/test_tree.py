@@ -1,0 +1,110 @@
+"""Finding a ledger, making one, and looking into it: the seam through which everything is read."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ledger.errors import NoLedger, StorageFault
+from ledger.format import layout
+from ledger.store import tree as trees
+from ledger.store.tree import Tree
+
+RUN = "20261122-031501-baseline-7f3a9c2e1b0d"
+
+
+def test_the_nearest_ledger_above_is_found(workdir: Path) -> None:
+    """From a folder deep down, the first `.ledger` on the way up is taken."""
+    (workdir / ".ledger").mkdir()
+    (workdir / "a" / "b" / ".ledger").mkdir(parents=True)
+    (workdir / "a" / "b" / "c").mkdir()
+    assert trees.find(str(workdir / "a" / "b" / "c")) == str(workdir / "a" / "b" / ".ledger")
+    assert trees.find(str(workdir / "a")) == str(workdir / ".ledger")
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_the_search_ends_at_the_top_of_the_repository(workdir: Path, kind: str) -> None:
+    """A ledger outside the repository is not this repository's; in a linked work tree `.git` is a file."""
+    (workdir / ".ledger").mkdir()
+    inner = workdir / "repo"
+    inner.mkdir()
+    if kind == "folder":
+        (inner / ".git").mkdir()
+    else:
+        (inner / ".git").write_text("gitdir: elsewhere\n")
+    (inner / "deep").mkdir()
+    assert trees.find(str(inner / "deep")) is None
+    assert trees.place(str(inner / "deep")) == str(inner / ".ledger")
+
+
+def test_a_ledger_in_the_folder_of_somebody_else_is_not_taken_up(workdir: Path, as_root: None) -> None:
+    """What others may have planted above the work folder, as in /tmp, is left alone."""
+    (workdir / ".ledger").mkdir()
+    mine = workdir / "mine"
+    mine.mkdir()
+    os.chown(workdir / ".ledger", 12345, 12345)
+    assert trees.find(str(mine)) is None
+    os.chown(workdir / ".ledger", 0, 0)
+    assert trees.find(str(mine)) == str(workdir / ".ledger")
+    os.chown(workdir, 12345, 12345)
+    assert trees.find(str(mine)) is None
+
+
+def test_a_file_called_ledger_is_none(workdir: Path) -> None:
+    """Only a folder is a ledger; where a file is in the way, making one says so."""
+    (workdir / ".ledger").write_text("x")
+    assert trees.find(str(workdir)) is None
+    with pytest.raises(StorageFault, match="cannot make a ledger"):
+        Tree(str(workdir / ".ledger")).prepare()
+
+
+def test_a_path_names_the_ledger_or_the_folder_that_holds_it(workdir: Path) -> None:
+    """`-C`, LEDGER_DIR and open(path) take the `.ledger` folder, one beside it, or a copy of another name."""
+    assert trees.named(str(workdir)) == str(workdir / ".ledger")
+    assert trees.named(str(workdir / ".ledger")) == str(workdir / ".ledger")
+    (workdir / "copy" / "runs").mkdir(parents=True)
+    assert trees.named("copy") == str(workdir / "copy")
+
+
+def test_reading_where_no_ledger_is_says_how_to_make_one(workdir: Path) -> None:
+    """Readers never make a ledger; the error says where was looked, and what to type."""
+    with pytest.raises(NoLedger, match="there is no .ledger in") as caught:
+        trees.locate(str(workdir), None)
+    assert "ledger init" in str(caught.value)
+    with pytest.raises(NoLedger, match="nowhere"):
+        trees.locate(str(workdir), "nowhere")
+    assert os.listdir(workdir) == []
+
+
+def test_a_new_ledger_has_its_constant_files(workdir: Path) -> None:
+    """README, .gitignore and .gitattributes are put there once, and put back where one is missing."""
+    tree = Tree(str(workdir / ".ledger"))
+    assert tree.prepare()
+    assert not tree.prepare()
+    assert {name: (workdir / ".ledger" / name).read_text() for name in os.listdir(tree.root)} == layout.CONSTANT_FILES
+    (workdir / ".ledger" / ".gitignore").unlink()
+    assert not tree.prepare()
+    assert (workdir / ".ledger" / ".gitignore").read_text() == layout.GITIGNORE
+
+
+def test_run_folders_are_told_by_their_names(tree: Tree) -> None:
+    """Folders of other names, files and links among the runs are none of ours."""
+    day = Path(tree.root, "runs", "2026-11-22")
+    (day / RUN).mkdir(parents=True)
+    (day / "notes").mkdir()
+    (day / RUN.replace("baseline", "other")).write_text("a file")
+    (day / RUN.replace("baseline", "link")).symlink_to(day / RUN)
+    Path(tree.root, "runs", "README").write_text("x")
+    assert [found.run for found in tree.run_folders()] == [RUN]
+    found = tree.run_folder(RUN)
+    assert found is not None
+    assert found.path == f"runs/2026-11-22/{RUN}"
+    assert found.modified == (day / RUN).stat().st_mtime_ns
+    assert tree.run_folder(RUN.replace("7f", "8f")) is None
+
+
+def test_the_schema_lies_beside_the_ledger(tree: Tree, workdir: Path) -> None:
+    """`.ledger-schema` is read from the folder that holds the ledger; bytes that are no text do not stop it."""
+    assert tree.schema_text() is None
+    (workdir / ".ledger-schema").write_bytes(b"# caf\xe9\n")
+    assert tree.schema_text() == "# caf\ufffd\n"

@@ -1,0 +1,152 @@
+"""The examples run in an empty repository, leave results that make sense, and leave git nothing to complain about."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+MODELS = ["linear", "boosting", "network"]
+PNG = b"\x89PNG\r\n\x1a\n"
+
+pytestmark = pytest.mark.slow
+
+
+def run(*command: str | Path, cwd: Path, **env: str) -> bytes:
+    """Run a command that must succeed, and return what it wrote to stdout."""
+    environment = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent), "MPLBACKEND": "agg", **env}
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+def ledger(*arguments: str, cwd: Path) -> str:
+    """Run the command line, and return what it wrote to stdout."""
+    return run(sys.executable, "-m", "ledger", *arguments, cwd=cwd).decode()
+
+
+def show(name: str, cwd: Path) -> dict[str, Any]:
+    """Return all that is known of a run."""
+    document: dict[str, Any] = json.loads(ledger("show", name, "--json", cwd=cwd))
+    return document
+
+
+def new_repository(folder: Path) -> Path:
+    """Make a repository with a user in an empty folder."""
+    for words in (["init", "-q"], ["config", "user.name", "Ada"], ["config", "user.email", "ada@example.org"]):
+        subprocess.run(["git", *words], cwd=folder, check=True)
+    return folder
+
+
+def assert_commits_cleanly(folder: Path) -> None:
+    """Commit the ledger; nothing may be left over, and what is committed must read the same in a clone."""
+    run("git", "add", ".ledger", cwd=folder)
+    run("git", "commit", "-q", "-m", "results", cwd=folder)
+    assert run("git", "status", "--porcelain", cwd=folder) == b""
+    clone = folder.parent / f"{folder.name}-clone"
+    run("git", "clone", "-q", folder, clone, cwd=folder)
+    assert ledger("ls", "--json", cwd=clone) == ledger("ls", "--json", cwd=folder)
+
+
+@pytest.fixture(scope="module")
+def cancer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a repository in which the breast cancer example ran once, from a folder below its root."""
+    folder = new_repository(tmp_path_factory.mktemp("cancer"))
+    below = folder / "notebooks"
+    below.mkdir()
+    said = run(sys.executable, "-W", "error", EXAMPLES / "breast_cancer.py", cwd=below)
+    assert said == b""
+    assert not (below / ".ledger").exists()
+    return folder
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_models_learn(cancer: Path, name: str) -> None:
+    """Each model's loss falls, its AUC is that of a useful model, and every value is finite."""
+    found = show(name, cancer)
+    assert found["status"] == "finished"
+    assert found["seed"] == 7
+    assert found["tags"] == ["breast-cancer"]
+    metrics = found["metrics"]
+    splits = {key.partition("/")[0] for key in metrics}
+    assert splits == {"train", "val", "test"}
+    for summary in metrics.values():
+        assert all(math.isfinite(summary[word]) for word in ("first", "last", "min", "max", "mean"))
+    epochs = found["params"]["epochs"]
+    assert metrics["val/loss"]["count"] == metrics["train/loss"]["count"] == epochs
+    assert metrics["val/loss"]["last"] < metrics["val/loss"]["first"]
+    assert metrics["test/auc"]["count"] == 1
+    assert metrics["test/auc"]["last"] > 0.9
+    assert metrics["val/auc"]["max"] <= 1.0
+
+
+def test_the_charts_are_pictures(cancer: Path) -> None:
+    """Each run has its two charts, and the bytes that come back are PNG."""
+    for name in MODELS:
+        charts = show(name, cancer)["charts"]
+        assert sorted(chart["name"] for chart in charts) == ["test/confusion", "test/roc"]
+        data = run(sys.executable, "-m", "ledger", "charts", name, "test/roc", "-o", "-", cwd=cancer)
+        assert data.startswith(PNG)
+
+
+def test_the_comparison_names_the_best(cancer: Path) -> None:
+    """`compare` sets the three side by side, and marks one of them as the best by test/auc."""
+    table = ledger("compare", *MODELS, cwd=cancer)
+    assert all(name in table.splitlines()[0] for name in MODELS)
+    row = next(line for line in table.splitlines() if line.startswith("test/auc"))
+    assert row.count("*") == 1
+
+
+def test_the_results_commit_cleanly(cancer: Path) -> None:
+    """All of the ledger is committed, and a clone reads the same."""
+    assert_commits_cleanly(cancer)
+
+
+def test_the_breast_cancer_example_is_deterministic(cancer: Path) -> None:
+    """Run again, it logs the same numbers and the same pictures."""
+    before = {name: show(name, cancer) for name in MODELS}
+    run(sys.executable, EXAMPLES / "breast_cancer.py", cwd=cancer)
+    for name in MODELS:
+        after = show(name, cancer)
+        assert after["id"] != before[name]["id"]
+        assert after["metrics"] == before[name]["metrics"]
+        assert {c["name"]: c["blob"] for c in after["charts"]} == {c["name"]: c["blob"] for c in before[name]["charts"]}
+
+
+def test_digits(tmp_path: Path) -> None:
+    """The network learns to read, and each epoch has its two pictures; the report is a text."""
+    folder = new_repository(tmp_path)
+    assert run(sys.executable, "-W", "error", EXAMPLES / "digits.py", cwd=folder) == b""
+    found = show("digits", folder)
+    epochs = found["params"]["epochs"]
+    assert found["metrics"]["val/accuracy"]["last"] > 0.9
+    assert found["metrics"]["test/accuracy"]["last"] > 0.9
+    assert found["metrics"]["train/loss"]["last"] < found["metrics"]["train/loss"]["first"]
+    for name in ("weights", "val/mistakes"):
+        steps = [chart["step"] for chart in found["charts"] if chart["name"] == name]
+        assert sorted(steps) == list(range(1, epochs + 1))
+    assert_commits_cleanly(folder)
+    ledger("charts", "digits", "-o", "pictures", cwd=folder)
+    assert all(path.read_bytes().startswith(PNG) for path in (folder / "pictures").glob("*.png"))
+    assert len(list((folder / "pictures").glob("*.png"))) == 2 * epochs
+    assert "macro avg" in ledger("charts", "digits", "test/report", "-o", "-", cwd=folder)
+
+
+def test_shell_loop(tmp_path: Path) -> None:
+    """Without a command called ledger on the PATH, LEDGER names one; both fits approach the least-squares line."""
+    folder = new_repository(tmp_path)
+    command = f"{sys.executable} -m ledger"
+    table = run("sh", EXAMPLES / "shell_loop.sh", cwd=folder, LEDGER=command).decode()
+    assert table.splitlines()[0].split() == ["metric", "cars-slow", "cars-fast"]
+    slow, fast = show("cars-slow", folder), show("cars-fast", folder)
+    assert fast["metrics"]["train/mse"]["last"] < slow["metrics"]["train/mse"]["last"]
+    assert fast["metrics"]["train/mse"]["last"] == pytest.approx(227.07, abs=0.1)  # of the least-squares line
+    assert fast["metrics"]["slope"]["last"] / 5 == pytest.approx(3.932, abs=0.01)  # feet per mile per hour
+    assert fast["metrics"]["slope"].get("last_step") is None
+    assert fast["params"] == {"rate": 0.6, "data": "cars"}
+    assert_commits_cleanly(folder)
