@@ -98,10 +98,9 @@ def write_journal(tree: Tree, frames: bytes) -> str:
 
 def segment_of(tree: Tree, run: str) -> str:
     """Return the path of a run's only segment."""
-    folder = tree.run_folder(run)
-    assert folder is not None
-    (name,) = (name for name in tree.names(folder.path) if name.endswith(".parquet"))
-    return tree.path(f"{folder.path}/{name}")
+    folder = tree.folder_of(run)
+    (name,) = (name for name in tree.names(folder) if name.endswith(".parquet"))
+    return tree.path(f"{folder}/{name}")
 
 
 def as_written(segment: str) -> pa.Table:

@@ -5,6 +5,7 @@ Errors end here: an expected one is a line or two on stderr and its exit code, a
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import warnings
@@ -91,6 +92,7 @@ def group(ctx: click.Context, folder: str | None, color: str) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with the documented code."""
+    gc.set_threshold(100_000)  # a command is over before there is garbage worth looking for
     warnings.simplefilter("always", LedgerWarning)
     warnings.showwarning = _show_warning
     sys.exit(_run(arguments))

@@ -23,6 +23,7 @@ SCHEMA = pa.schema(
         pa.field("seq", pa.int64(), nullable=False),
     ]
 )
+_ZSTD_ROWS_MIN = 1000  # below, zstd costs more to set up than all the rest, and saves nothing
 SEGMENT_ROWS_MAX = 4_000_000  # about 32 MB of noisy curves, well below what forges refuse
 _TEXTS = ["run", "metric", "context", "writer"]
 _DELTAS = {"step": "DELTA_BINARY_PACKED", "time": "DELTA_BINARY_PACKED", "seq": "DELTA_BINARY_PACKED"}
@@ -44,7 +45,7 @@ def _write(table: Any) -> bytes:
     pq.write_table(
         table,
         sink,
-        compression="zstd",
+        compression="zstd" if table.num_rows >= _ZSTD_ROWS_MIN else "snappy",
         use_dictionary=_TEXTS,
         column_encoding={**_DELTAS, "attempt": "DELTA_BINARY_PACKED", "value": "BYTE_STREAM_SPLIT"},
         store_schema=False,

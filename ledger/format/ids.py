@@ -73,6 +73,7 @@ def stamp(time: int) -> str:
     return f"{date.replace('-', '')}-{clock}-{time % 1_000_000:06d}"
 
 
+@lru_cache(maxsize=4096)
 def parse_rfc3339(text: str) -> int:
     """Read what `rfc3339` writes; raises ValueError for anything else."""
     m = re.fullmatch(_TIME, text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ledger.errors import RESTORE, DamagedFile
-from ledger.format.ids import day_of, is_digits, is_hex, is_run_id, parse_stamp, stamp
+from ledger.format.ids import day_of, is_digits, is_hex, is_run_id, stamp
 
 FORMAT = 0  # becomes 1, and is frozen, when the first three milestones are closed
 FOLDER = ".ledger"
@@ -95,10 +95,6 @@ def parse_entry_name(name: str) -> EntryName | None:
     if not (
         len(id) == 16 and is_hex(id) and kind.isascii() and kind.isalnum() and kind.islower() and kind[0].isalpha()
     ):
-        return None
-    try:
-        parse_stamp(stamp)
-    except ValueError:
         return None
     return EntryName(stamp, kind, id)
 

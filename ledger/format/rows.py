@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ledger.format.frame import CHART, HEAD, PREFIX_SIZE, ROWS, Frame, frame_at, next_frame
 
 NO_STEP = np.iinfo(np.int64).max  # a null step ranks above every step; real ones stay within 2^62
-_STRETCH_MIN = 64  # fewer alike frames are read one by one, which is quicker then
+_STRETCH_MIN = 32  # fewer alike frames are read one by one, which is quicker then
 
 Key = tuple[str, str | None]  # metric, canonical context
 Int64 = npt.NDArray[np.int64]

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ledger.errors import InvalidValue, LedgerError
+from ledger.errors import InvalidValue, LedgerError, NoSuchRun
 from ledger.record import seal, standing
 from ledger.store import fold, journal
 from ledger.store.tree import Tree
@@ -54,19 +54,21 @@ def finish_stale(tree: Tree, author: str) -> dict[str, "Finished | LedgerError"]
     """
     done: dict[str, Finished | LedgerError] = {}
     for run in sorted(journal.runs(tree)):
-        found = journal.presence(tree, run)
-        in_use = [path for path in found.shared if not seal.idle(tree, path)]
-        idle = [path for path in [*found.shared, *found.foreign] if seal.idle(tree, path)]
-        closed = standing.is_closed(tree, run)
-        if found.held or not (found.left or idle or closed):
-            continue
         try:
+            found = journal.presence(tree, run)
+            in_use = [path for path in found.shared if not seal.idle(tree, path)]
+            idle = [path for path in [*found.shared, *found.foreign] if seal.idle(tree, path)]
+            closed = standing.is_closed(tree, run)
+            if found.held or not (found.left or idle or closed):
+                continue
             if in_use and not closed and _begun_in_shell(tree, found):
                 taken = [item for path in found.left if (item := seal.take(tree, path)) is not None]
                 sealed = seal.seal(tree, run, taken, author)
                 done[run] = Finished(run, "open", sealed.rows, sealed.charts, sealed.gaps)
             else:
                 done[run] = finish(tree, run, author)
+        except NoSuchRun:  # a journal that never got its header: put aside, and nothing to say
+            continue
         except LedgerError as error:
             done[run] = error
     return done

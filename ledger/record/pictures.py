@@ -140,7 +140,9 @@ def _from_array(name: str, chart: Any) -> Picture:
             )
         array = np.rint(array * 255).astype(np.uint8)
     elif array.dtype != np.uint8:
-        if array.dtype.kind not in "iu" or array.min() < 0 or array.max() > 255:
+        if array.dtype.kind not in "iu":
+            raise InvalidValue(f"chart {name!r} is an array of {array.dtype}; a picture has numbers from 0 to 255")
+        if array.min() < 0 or array.max() > 255:
             raise InvalidValue(
                 f"chart {name!r} is an array of {array.dtype} from {array.min()} to {array.max()}; "
                 "a picture has 0 to 255"

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 
 from ledger.errors import UsageError
@@ -55,58 +57,86 @@ def run_program(run: Run, directory: str, command: list[str], *, keep_output: bo
         environment[UNNAMED] = run.id
     pipe = subprocess.PIPE if keep_output else None
     tail = Tail()
-    try:
-        process = subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe)
-    except OSError as error:
-        run.finish("failed", exit_status=127, error=f"cannot run {command[0]}: {error.strerror}")
-        raise UsageError(f"cannot run {command[0]!r}: {error.strerror}", hint=f"the run {run.id} is failed") from None
-    threads = [
-        threading.Thread(target=_forward, args=(source, target, tail), daemon=True)
-        for source, target in ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
-        if source is not None
-    ]
-    for thread in threads:
-        thread.start()
-    code = _wait(process)
-    for thread in threads:
-        thread.join(timeout=5)  # a grandchild may keep the pipe open
+    with _signals() as programs:
+        try:
+            process = subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe)
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            run.finish("failed", exit_status=127, error=f"cannot run {command[0]!r}: {why}")
+            raise UsageError(f"cannot run {command[0]!r}: {why}", hint=f"the run {run.id} is failed") from None
+        programs.append(process)
+        threads = [
+            threading.Thread(target=_forward, args=(source, target, tail), daemon=True)
+            for source, target in ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
+            if source is not None
+        ]
+        for thread in threads:
+            thread.start()
+        code = process.wait()
+        for thread in threads:
+            thread.join(timeout=5)  # a grandchild may keep the pipe open
     if keep_output and (text := tail.text()).strip():
         run.log_text(OUTPUT, text)
     status = 128 - code if code < 0 else code
-    word = f"ended by {signal.Signals(-code).name}" if code < 0 else None
+    word = f"ended by {_signal_name(-code)}" if code < 0 else None
     run.finish("finished" if status == 0 else "failed", exit_status=status, error=word)
     return status
 
 
-def _wait(process: "subprocess.Popen[bytes]") -> int:
-    """Wait for the program; Ctrl-C reaches it by itself, SIGTERM is passed on."""
-    main = threading.current_thread() is threading.main_thread()
+class _Programs(list["subprocess.Popen[bytes]"]):
+    """The program, once it is started; asked to end, it is ended, also where that was asked before it was started."""
+
+    ending = False
+
+    def end(self, *_: object) -> None:
+        self.ending = True
+        for program in self:
+            program.terminate()
+
+    def append(self, program: "subprocess.Popen[bytes]") -> None:
+        super().append(program)
+        if self.ending:
+            self.end()
+
+
+@contextmanager
+def _signals() -> Iterator[_Programs]:
+    """Pass SIGTERM on to the program; Ctrl-C reaches it by itself. Only the main thread may say what signals do."""
+    programs = _Programs()
     old: list[Any] = []
-    if main:
+    if threading.current_thread() is threading.main_thread():
         old = [
             (signal.SIGINT, signal.signal(signal.SIGINT, lambda *_: None)),
-            (signal.SIGTERM, signal.signal(signal.SIGTERM, lambda *_: process.terminate())),
+            (signal.SIGTERM, signal.signal(signal.SIGTERM, programs.end)),
         ]
     try:
-        return process.wait()
+        yield programs
     finally:
         for number, handler in old:
             signal.signal(number, handler)
 
 
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have no name
+        return f"signal {number}"
+
+
 def _forward(source: IO[bytes], target: Any, tail: Tail) -> None:
     """Pass output on as it comes; a target that has gone does not stop the program from being heard."""
     out = getattr(target, "buffer", None)
-    while chunk := os.read(source.fileno(), 1 << 16):
-        tail.add(chunk)
-        try:
-            if out is not None:
-                out.write(chunk)
-                out.flush()
-            else:
-                target.write(chunk.decode("utf-8", "replace"))
-        except (OSError, ValueError):
-            out, target = None, _Nowhere()
+    with source:
+        while chunk := os.read(source.fileno(), 1 << 16):
+            tail.add(chunk)
+            try:
+                if out is not None:
+                    out.write(chunk)
+                    out.flush()
+                else:
+                    target.write(chunk.decode("utf-8", "replace"))
+            except (OSError, ValueError):
+                out, target = None, _Nowhere()
 
 
 class _Nowhere:

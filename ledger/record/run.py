@@ -41,6 +41,7 @@ class Run:
         owner: bool = True,
         since: int = 0,
         opened: form.Encoded | None = None,
+        branch: str | None = None,
     ) -> None:
         self.id, self.name, self.owner, self.attempt = id, name, owner, attempt
         self._tree, self._author, self._since = tree, author, since
@@ -48,7 +49,7 @@ class Run:
         self._finished = False
         self._forked = False
         self._ready = True  # neither finished nor forked: the short way of log() may be taken
-        self._branch = git.branch(tree.top)
+        self._branch = branch
         self._next: dict[str, int] = {}  # without context: the step that comes next
         self._next_in: dict[tuple[str, str], int] = {}  # with context
         self._stored_steps: dict[str, int] | None = None if attempt > 1 or not owner else {}
@@ -266,7 +267,7 @@ class Run:
                 self._finish(seal.Closing(status, exit_status=exit_status, error=error))
             self._finished, self._ready = True, False
             _open_runs.pop(builtin_id(self), None)
-        now = git.branch(self._tree.top)
+        now = git.branch(self._tree.top) if self._branch is not None else None
         if now != self._branch:
             warn(f"the branch changed from {self._branch} to {now} while {self.id} ran; its files are here")
 

@@ -115,7 +115,8 @@ def _seal(tree: Tree, run: str, taken: list[Taken], author: str, closing: Closin
         )
         written.append(entries.write(tree, entry, settle=closing is None))
         after = [written[-1]]
-    if closing is not None:
+    # Where nothing is known of a run, its process was killed before it had said anything: no run comes of it.
+    if closing is not None and (found or loaded):
         time = max(newest + 1, now_us())
         entry_header = form.header("close", run, time, author, after)
         written.append(entries.write(tree, form.Close(**entry_header, **closing._asdict())))
@@ -202,7 +203,7 @@ def _summary(rows: "Rows", undefined: list[form.UndefinedValue]) -> dict[str, An
     from ledger.store import shown
 
     reasons = {(u.writer, u.seq): u.reason for u in undefined}
-    found = shown.summaries(shown.shown(rows), reasons)
+    found = shown.summaries(shown.shown(rows), reasons, mean=False)
     result: dict[str, Any] = {}
     for key in sorted(found)[: form.METRICS_MAX]:
         s = found[key]

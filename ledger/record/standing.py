@@ -5,7 +5,7 @@ suffice: a shell loop on an open run decodes no entry.
 from __future__ import annotations
 
 from ledger.errors import RunRetracted
-from ledger.format import layout
+from ledger.format import ids, layout
 from ledger.store import journal
 from ledger.store.tree import Tree
 
@@ -50,9 +50,10 @@ def newest_time(tree: Tree, run: str) -> int:
     """Return the newest time that a run's entries and journals know (us), from names and tails alone."""
     names = tree.names(layout.run_folder(run))
     stamps = [parts.stamp for name in names if (parts := layout.parse_entry_name(name)) is not None]
-    newest = 0
-    if stamps:
-        from ledger.format.ids import parse_stamp
-
-        newest = parse_stamp(max(stamps))
-    return max(newest, journal.last_time(tree, run))
+    newest = journal.last_time(tree, run)
+    for stamp in sorted(stamps, reverse=True):
+        try:
+            return max(newest, ids.parse_stamp(stamp))
+        except ValueError:  # a file that somebody named like an entry
+            continue
+    return newest

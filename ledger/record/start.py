@@ -102,9 +102,13 @@ def start(tree: Tree, name: str | None, **given: Any) -> Run:
     """Open a new run that this process owns. Takes what `encode_open` takes."""
     entry, encoded = encode_open(tree, default_name() if name is None else name, **given)
     prepare(tree)
-    run = Run(tree, entry.run, entry.name, entry.author, since=entry.time_us, opened=encoded)
+    run = Run(tree, entry.run, entry.name, entry.author, since=entry.time_us, opened=encoded, branch=_branch(entry.git))
     entries.write_encoded(tree, entry.run, encoded.name, encoded.data)
     return run
+
+
+def _branch(state: dict[str, Any] | None) -> str | None:
+    return None if state is None else state.get("branch")
 
 
 def start_shared(tree: Tree, name: str, **given: Any) -> str:
@@ -196,7 +200,8 @@ def resume(tree: Tree, run: str, name: str | None, *, step: int | None = None, *
     time = max(now_us(), standing.newest_time(tree, run) + 1)
     header = form.header("resume", run, time, source.author, entries.heads(before))
     entries.write(tree, form.Resume(**header, attempt=number, step=step, git=source.git, program=source.program))
-    resumed = Run(tree, run, fold.fold(tree, run).name, source.author, attempt=number, since=time)
+    name = fold.fold(tree, run).name
+    resumed = Run(tree, run, name, source.author, attempt=number, since=time, branch=_branch(source.git))
     annotations.annotate(tree, run, operations, source.author)
     return resumed
 

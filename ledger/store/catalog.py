@@ -19,7 +19,7 @@ from ledger.errors import Damage, DamagedFile, NoSuchRun
 from ledger.format import layout
 from ledger.store import fold, journal
 from ledger.store.state import RunState
-from ledger.store.tree import RunFolder, Tree
+from ledger.store.tree import Tree
 
 VERSION = 2  # of the tables and of RunState: another one starts an empty catalog
 _YOUNG_NS = 3_000_000_000
@@ -34,10 +34,18 @@ _unpack = msgspec.msgpack.Decoder(RunState, ext_hook=lambda code, data: int(byte
 _pack = msgspec.msgpack.Encoder().encode
 
 
+class _Folder(NamedTuple):
+    """Where a run's files lie, relative to `.ledger`, and when names were last added there (ns)."""
+
+    run: str
+    path: str
+    modified: int
+
+
 class _Row(NamedTuple):
     """What is to be remembered of a run; `packed` is None where only its times changed."""
 
-    found: RunFolder
+    found: _Folder
     names: bytes
     journals: bytes
     settled: int
@@ -107,31 +115,23 @@ class Catalog:
         self._refresh()
 
     def _refresh(self) -> None:
+        # Ten thousand runs are told apart from what is remembered by one difference of dicts, not one by one.
+        settled = dict(self._db.execute("SELECT id, modified FROM run WHERE settled = 1 AND journals = x''"))
         known = {
-            run: (modified, settled, journals)
-            for run, modified, settled, journals in self._db.execute("SELECT id, modified, settled, journals FROM run")
+            *settled,
+            *(run for (run,) in self._db.execute("SELECT id FROM run WHERE settled = 0 OR journals != x''")),
         }
         in_flight = set(journal.runs(self.tree))
         now = time.time_ns()
-        changed: list[RunFolder] = []
-        present = set()
-        for found in self.tree.run_folders():
-            present.add(found.run)
-            old = known.get(found.run)
-            if (
-                old is None
-                or old[0] != found.modified
-                or not old[1]
-                or found.run in in_flight
-                or old[2]  # it had journals when it was last looked at
-            ):
-                changed.append(found)
-        changed += [RunFolder(run, layout.run_folder(run), 0) for run in in_flight - present]
-        gone = set(known) - present - in_flight
+        present = self.tree.run_times()
+        changed = {run for run, _ in present.items() - settled.items() if layout.is_run_folder(run)} | in_flight
+        gone = known - present.keys() - in_flight
         if changed or gone:
-            self._update(changed, gone, now)
+            found = [_Folder(run, self.tree.folder_of(run), present.get(run, 0)) for run in sorted(changed)]
+            found = [f for f in found if f.run in in_flight or self.tree.is_folder(f.path)]
+            self._update(found, gone, now)
 
-    def _update(self, changed: list[RunFolder], gone: set[str], now: int) -> None:
+    def _update(self, changed: "list[_Folder]", gone: set[str], now: int) -> None:
         rows: list[_Row] = []
         for found in changed:
             names = hashlib.sha256("\n".join(self.tree.names(found.path)).encode()).digest()

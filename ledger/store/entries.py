@@ -35,9 +35,12 @@ def write(tree: Tree, entry: entries.Entry, *, settle: bool = True) -> str:
 
 
 def write_encoded(tree: Tree, run: str, name: str, data: bytes) -> None:
-    """Write the bytes of an entry that was encoded before: the `open` entry that a journal keeps."""
+    """Write the bytes of an entry that was encoded before: the `open` entry, which the journal keeps too.
+
+    Its name need not be brought to the disk: sealing does so, and writes it again if a power cut took it.
+    """
     with files.faults(f"write an entry of run {run}"):
-        files.write_whole(tree.path(f"{layout.run_folder(run)}/{name}"), data)
+        files.write_whole(tree.path(f"{layout.run_folder(run)}/{name}"), data, settle=False)
 
 
 def read_all(tree: Tree, folder: str, run: str, names: list[str] | None = None) -> Found:

@@ -46,6 +46,15 @@ def read(path: str) -> bytes:
         os.close(fd)
 
 
+def read_head(path: str, count: int) -> bytes:
+    """Return the first bytes of a file; raises FileNotFoundError."""
+    fd = os.open(path, _READ)
+    try:
+        return read_at(fd, 0, count)
+    finally:
+        os.close(fd)
+
+
 def _read_all(fd: int, size: int) -> bytes:
     parts = []
     while chunk := os.read(fd, max(size + 1, 4096)):
@@ -79,6 +88,21 @@ def scan(folder: str) -> list[Item]:
     return items
 
 
+def times(folder: str) -> dict[str, int]:
+    """Return when each thing in a folder was last changed (ns), by name; none if there is no such folder."""
+    found = {}
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                try:
+                    found[entry.name] = entry.stat(follow_symlinks=False).st_mtime_ns
+                except FileNotFoundError:
+                    continue
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    return found
+
+
 def subfolders(folder: str) -> list[str]:
     """Return the names of the folders in a folder, links left out, in no order."""
     try:
@@ -94,6 +118,14 @@ def modified(path: str) -> int | None:
         return os.stat(path, follow_symlinks=False).st_mtime_ns
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def is_folder(path: str) -> bool:
+    """Say whether there is a folder of this name, and no link to one."""
+    try:
+        return stat.S_ISDIR(os.stat(path, follow_symlinks=False).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def exists(path: str) -> bool:

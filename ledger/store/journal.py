@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ledger.format.rows import Content
 
 
+_HEAD_BYTES = 1 << 16  # a header is smaller, unless the params are very many
+
+
 @cache
 def this_host() -> str:
     """Return the name of this machine."""
@@ -55,7 +58,7 @@ def runs(tree: Tree) -> list[str]:
 
 def read_header(data: bytes, path: str) -> tuple[int, Header, int] | None:
     """Return salt, header and where the frames begin; None where a crash cut the header off before any row."""
-    if len(data) < frame.PREFIX_SIZE:
+    if len(data) < frame.PREFIX_SIZE or (not data[0] and not data.strip(b"\0")):  # a power cut may leave zeros
         return None
     salt = frame.decode_prefix(data, path)
     first = frame.frame_at(data, frame.PREFIX_SIZE, salt)
@@ -87,7 +90,10 @@ def load(tree: Tree, path: str) -> Loaded | None:
 def peek(tree: Tree, path: str) -> Header | None:
     """Read the header of a journal and nothing else."""
     try:
-        found = read_header(tree.read(path), path)
+        head = tree.read_head(path, _HEAD_BYTES)
+        found = read_header(head, path)
+        if found is None and len(head) == _HEAD_BYTES:
+            found = read_header(tree.read(path), path)
     except FileNotFoundError:
         return None
     return found[1] if found else None

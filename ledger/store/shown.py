@@ -4,14 +4,16 @@ metric, context and step: the newest). Pure functions on `Rows`; retracted entri
 
 import math
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ledger.format.names import metric_key
 from ledger.format.rows import COLUMNS, NO_STEP, Rows, concat
 from ledger.store.state import Summary
 
+_LISTS_BELOW = 256  # values for which Python is quicker than numpy
 LATE = 0  # the attempt of rows that were added to a closed run
 
 
@@ -73,55 +75,83 @@ def shown(rows: Rows) -> Rows:
     return rows.take(np.concatenate((~same, [True])))
 
 
-def summaries(rows: Rows, reasons: dict[tuple[str, int], str]) -> dict[str, Summary]:
-    """Return the summary of each metric key of shown rows; `reasons` says why (writer, seq) is undefined."""
+def summaries(rows: Rows, reasons: dict[tuple[str, int], str], *, mean: bool = True) -> dict[str, Summary]:
+    """Return the summary of each metric key of shown rows; `reasons` says why (writer, seq) is undefined.
+
+    Without `mean` that one field, the costly one, is left out.
+    """
     result: dict[str, Summary] = {}
     if not len(rows):
         return result
     ends = np.flatnonzero(np.diff(rows.key)) + 1
-    starts = [0, *ends.tolist(), len(rows)]
-    values, steps = rows.value.tolist(), rows.step.tolist()
     undefined = rows.undefined.any()
-    for start, end in pairwise(starts):
+    for start, end in pairwise([0, *ends.tolist(), len(rows)]):
         name, context = rows.keys[rows.key[start]]
-        group, group_steps, reason = values[start:end], steps[start:end], None
+        values, steps, reason = rows.value[start:end], rows.step[start:end], None
+        last_step = int(steps[-1])
         if undefined and rows.undefined[start:end].any():
             at = end - 1
             if rows.undefined[at]:
                 reason = reasons.get((rows.writers[rows.writer[at]], int(rows.seq[at])), "undefined")
-            defined = [i for i in range(end - start) if not rows.undefined[start + i]]
-            group, group_steps = [group[i] for i in defined], [group_steps[i] for i in defined]
-        result[metric_key(name, context)] = _summary(group, group_steps, steps[end - 1], reason)
+            defined = ~rows.undefined[start:end]
+            values, steps = values[defined], steps[defined]
+        result[metric_key(name, context)] = _summary(values, steps, last_step, reason, mean)
     return result
 
 
-def _summary(values: list[float], steps: list[int], last_step: int, reason: str | None) -> Summary:
-    def step(at: int) -> int | None:
-        return None if steps[at] == NO_STEP else steps[at]
+def _summary(
+    values: npt.NDArray[np.float64], steps: npt.NDArray[np.int64], last_step: int, reason: str | None, mean: bool
+) -> Summary:
+    def step(at: int | None) -> int | None:
+        return None if at is None or steps[at] == NO_STEP else int(steps[at])
 
-    numbers = [v for v in values if v == v]
-    low = high = None
-    if numbers:
-        low, high = min(numbers), max(numbers)
+    def value(at: int | None) -> float | None:
+        return None if at is None else float(values[at])
+
+    count = len(values)
+    numbers, low, high = _extremes(values)
     return Summary(
-        count=len(values),
-        nan=len(values) - len(numbers),
-        first=values[0] if values else None,
-        first_step=step(0) if values else None,
-        last=None if reason is not None or not values else values[-1],
+        count=count,
+        nan=count - len(numbers),
+        first=value(0 if count else None),
+        first_step=step(0 if count else None),
+        last=value(-1 if count and reason is None else None),
         last_step=None if last_step == NO_STEP else last_step,
-        min=low,
-        min_step=step(values.index(low)) if low is not None else None,
-        max=high,
-        max_step=step(values.index(high)) if high is not None else None,
-        mean=_mean(numbers) if numbers else None,
+        min=value(low),
+        min_step=step(low),
+        max=value(high),
+        max_step=step(high),
+        mean=_mean(numbers) if mean and len(numbers) else None,
         undefined=reason,
     )
 
 
-def _mean(numbers: list[float]) -> float:
+def _extremes(values: npt.NDArray[np.float64]) -> tuple[Any, int | None, int | None]:
+    """Return the values that are no NaN, and where the first least and the first greatest of them stand."""
+    if len(values) < _LISTS_BELOW:
+        listed = values.tolist()
+        numbers = [v for v in listed if v == v]
+        return (numbers, listed.index(min(numbers)), listed.index(max(numbers))) if numbers else ([], None, None)
+    known = values == values
+    if not known.any():
+        return [], None, None
+    low = int(np.argmin(np.where(known, values, np.inf)))
+    high = int(np.argmax(np.where(known, values, -np.inf)))
+    # Where all are infinite, the stand-in for NaN is as good as they are: look for the first real one.
+    if not known[low]:
+        low = int(np.argmax(known))
+    if not known[high]:
+        high = int(np.argmax(known))
+    return values[known], low, high
+
+
+def _mean(numbers: Any) -> float:
     """Return the exactly rounded mean, the same whatever the order; infinities follow IEEE."""
     try:
-        return math.fsum(numbers) / len(numbers)
+        return math.fsum(_listed(numbers)) / len(numbers)
     except (OverflowError, ValueError):  # beyond float64 on the way, or inf - inf
-        return sum(number / len(numbers) for number in sorted(numbers))
+        return sum(number / len(numbers) for number in sorted(_listed(numbers)))
+
+
+def _listed(numbers: Any) -> list[float]:
+    return numbers if isinstance(numbers, list) else numbers.tolist()

@@ -6,20 +6,10 @@ Finding the ledger is here too: the nearest `.ledger` above, never past the git 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import NamedTuple
 
 from ledger.errors import NoLedger
 from ledger.format import layout
 from ledger.store import files
-
-
-class RunFolder(NamedTuple):
-    """Where a run's files lie, relative to `.ledger`, and when names were last added there (ns)."""
-
-    run: str
-    path: str
-    modified: int
 
 
 class Tree:
@@ -33,18 +23,12 @@ class Tree:
         """Return the absolute path of a path under `.ledger`."""
         return os.path.join(self.root, relative)
 
-    def run_folders(self) -> Iterator[RunFolder]:
-        """Yield every folder of a run, in no order."""
+    def run_times(self) -> dict[str, int]:
+        """Return when each run's folder was last changed (ns), by name; whatever else lies there is among them."""
+        found: dict[str, int] = {}
         for day in files.subfolders(self.path("runs")):
-            for item in files.scan(self.path(f"runs/{day}")):
-                if item.is_folder and layout.is_run_folder(item.name):
-                    yield RunFolder(item.name, f"runs/{day}/{item.name}", item.mtime)
-
-    def run_folder(self, run: str) -> RunFolder | None:
-        """Return the folder of one run by its id, or None."""
-        path = layout.run_folder(run)
-        modified = files.modified(self.path(path))
-        return None if modified is None else RunFolder(run, path, modified)
+            found.update(files.times(self.path(f"runs/{day}")))
+        return found
 
     def folder_of(self, run: str) -> str:
         """Return the folder of a run: where it belongs, unless somebody put it under another day."""
@@ -55,6 +39,10 @@ class Tree:
                     return f"runs/{day}/{run}"
         return path
 
+    def is_folder(self, path: str) -> bool:
+        """Say whether there is a folder of this path, and no link to one."""
+        return files.is_folder(self.path(path))
+
     def names(self, folder: str) -> list[str]:
         """Return the names in a folder, sorted."""
         return files.names(self.path(folder))
@@ -62,6 +50,10 @@ class Tree:
     def scan(self, folder: str) -> list[files.Item]:
         """Return what is in a folder, with times and sizes."""
         return files.scan(self.path(folder))
+
+    def read_head(self, path: str, count: int) -> bytes:
+        """Return the first bytes of a file; raises FileNotFoundError."""
+        return files.read_head(self.path(path), count)
 
     def read(self, path: str) -> bytes:
         """Return the bytes of a file; raises FileNotFoundError."""

@@ -98,8 +98,11 @@ def test_same_rows_same_bytes() -> None:
 
 
 def test_documented_encodings() -> None:
-    """Texts are dictionaries, steps, times and seqs deltas, values split by byte, all in zstd."""
-    rows = make([("a", None, i, i, i, False, 1, "w", i) for i in range(100)])
+    """Texts are dictionaries, steps, times and seqs deltas, values split by byte, all in zstd; snappy where few."""
+    few = make([("a", None, i, i, i, False, 1, "w", i) for i in range(999)])
+    group = pq.ParquetFile(pa.BufferReader(columns.encode(RUN, few))).metadata.row_group(0)
+    assert {group.column(i).compression for i in range(group.num_columns)} == {"SNAPPY"}
+    rows = make([("a", None, i, i, i, False, 1, "w", i) for i in range(1000)])
     meta = pq.ParquetFile(pa.BufferReader(columns.encode(RUN, rows))).metadata
     group = meta.row_group(0)
     encodings = {group.column(i).path_in_schema: group.column(i).encodings for i in range(group.num_columns)}

@@ -148,7 +148,7 @@ def test_damaged_bytes_never_surprise(entry: entries.Entry, data: st.DataObject)
 @given(MAPPING.filter(bool))
 def test_json_style(value: dict[str, Any]) -> None:
     """The text is strict JSON that ends in LF, holds no CR or tab, and no line ends in a space."""
-    wrapped = {"a": [1.0, True, None], **{k: v for k, v in value.items() if _finite(v)}}
+    wrapped = {"a": [1.0, True, None], **{k: v for k, v in value.items() if _finite(v) and k != "a"}}
     text = entries.render(wrapped).decode()
     assert json.loads(text) == wrapped
     assert text.endswith("\n")

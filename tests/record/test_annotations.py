@@ -133,7 +133,7 @@ def test_an_entry_follows_all_heads(led: ledger.Ledger) -> None:
     led.note("a", "r")
     merge(led, left)
     run = led.resolve("a")
-    folder = next(iter(led.tree.run_folders())).path
+    folder = led.tree.folder_of(next(iter(led.tree.run_times())))
     assert len(entries.heads(entries.read_all(led.tree, folder, run).read)) == 2
     led.note("a", "joined")
     assert len(entries.heads(entries.read_all(led.tree, folder, run).read)) == 1
@@ -142,8 +142,6 @@ def test_an_entry_follows_all_heads(led: ledger.Ledger) -> None:
 def test_an_unknown_run_cannot_be_annotated(led: ledger.Ledger) -> None:
     """No entry makes a run."""
     with pytest.raises(NoSuchRun):
-        annotations.annotate(
-            led.tree, "20261122-031501-none-7f3a9c2e1b0d", annotations.tag_operations(["x"]), "Ada"
-        )
+        annotations.annotate(led.tree, "20261122-031501-none-7f3a9c2e1b0d", annotations.tag_operations(["x"]), "Ada")
     with pytest.raises(NoSuchRun, match="did you mean a"):
         led.tag("aa", "x")

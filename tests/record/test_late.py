@@ -29,7 +29,9 @@ def closed() -> ledger.LoggedRun:
 def tree_of(folder: Path = Path()) -> dict[str, int]:
     """Return the committed files of a ledger with their sizes."""
     root = folder / ".ledger"
-    return {str(p.relative_to(root)): p.stat().st_size for p in root.rglob("*") if p.is_file() and "journal" not in p.parts}
+    return {
+        str(p.relative_to(root)): p.stat().st_size for p in root.rglob("*") if p.is_file() and "journal" not in p.parts
+    }
 
 
 def test_a_late_value_is_an_entry_at_once(closed: ledger.LoggedRun) -> None:
@@ -130,7 +132,9 @@ def test_a_removed_run_takes_nothing() -> None:
     assert {name: size for name, size in tree_of().items() if "blobs" not in name} == before
 
 
-def test_a_full_disk_is_an_error(closed: ledger.LoggedRun, full_disk: Callable[..., AbstractContextManager[None]]) -> None:
+def test_a_full_disk_is_an_error(
+    closed: ledger.LoggedRun, full_disk: Callable[..., AbstractContextManager[None]]
+) -> None:
     """A late value has no next call to be retried by: it raises, and the run is as before."""
     before = tree_of()
     with full_disk("write_whole"), pytest.raises(StorageFault):

@@ -85,7 +85,9 @@ def test_no_value_is_rounded_or_replaced(finished: bool) -> None:
 def test_what_counts_as_a_number() -> None:
     """Python and NumPy numbers, bools, 0-d arrays: each as float64; an undefined value has its reason."""
     with ledger.start("a") as run:
-        for i, value in enumerate([1, True, 2**53, np.float32(0.1), np.int8(-3), np.array(0.5), np.bool_(True), 2**1000]):
+        for i, value in enumerate(
+            [1, True, 2**53, np.float32(0.1), np.int8(-3), np.array(0.5), np.bool_(True), 2**1000]
+        ):
             run.log({"x": value}, step=i)
         run.log({"y": ledger.Undefined("one class only")}, step=1)
     assert [value for _, value in steps("x")] == [1.0, 1.0, 2.0**53, float(np.float32(0.1)), -3.0, 0.5, 1.0, 2.0**1000]
@@ -189,7 +191,11 @@ def test_an_exception_closes_the_run_as_failed() -> None:
         run.log({"x": 1.0})
         _ = 1 / 0
     state = ledger.open().state("a")
-    assert (state.status, state.error, state.metrics["x"].last) == ("failed", "ZeroDivisionError: division by zero", 1.0)
+    assert (state.status, state.error, state.metrics["x"].last) == (
+        "failed",
+        "ZeroDivisionError: division by zero",
+        1.0,
+    )
 
 
 def test_an_error_that_is_no_text_does_not_hide_the_failure() -> None:

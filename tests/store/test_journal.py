@@ -139,9 +139,10 @@ def writer_start(data: bytes) -> int:
 def test_a_journal_that_never_got_its_header_is_none(tree: Tree, run: str, writer: Writer, size: int) -> None:
     """What a crash cut off before any row is passed over, and reported by nobody as damage."""
     path = Path(writer.path)
-    path.write_bytes(path.read_bytes()[:size])
-    assert journal.load(tree, journal.paths(tree, run)[0]) is None
-    assert journal.last_time(tree, run) == 0
+    for data in (path.read_bytes()[:size], bytes(size * 100)):
+        path.write_bytes(data)
+        assert journal.load(tree, journal.paths(tree, run)[0]) is None
+        assert journal.last_time(tree, run) == 0
 
 
 def test_a_header_that_is_damaged_before_rows_is_damage(tree: Tree, run: str, writer: Writer) -> None:

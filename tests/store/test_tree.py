@@ -7,6 +7,7 @@ import pytest
 
 from ledger.errors import NoLedger, StorageFault
 from ledger.format import layout
+from ledger.format.ids import is_run_id
 from ledger.store import tree as trees
 from ledger.store.tree import Tree
 
@@ -95,12 +96,17 @@ def test_run_folders_are_told_by_their_names(tree: Tree) -> None:
     (day / RUN.replace("baseline", "other")).write_text("a file")
     (day / RUN.replace("baseline", "link")).symlink_to(day / RUN)
     Path(tree.root, "runs", "README").write_text("x")
-    assert [found.run for found in tree.run_folders()] == [RUN]
-    found = tree.run_folder(RUN)
-    assert found is not None
-    assert found.path == f"runs/2026-11-22/{RUN}"
-    assert found.modified == (day / RUN).stat().st_mtime_ns
-    assert tree.run_folder(RUN.replace("7f", "8f")) is None
+    times = tree.run_times()
+    assert times[RUN] == (day / RUN).stat().st_mtime_ns
+    assert tree.folder_of(RUN) == f"runs/2026-11-22/{RUN}"
+    assert [name for name in times if is_run_id(name) and tree.is_folder(tree.folder_of(name))] == [RUN]
+
+
+def test_a_run_under_another_day_is_found(tree: Tree) -> None:
+    """A run's folder that somebody put under another day is found there; one that is nowhere, where it belongs."""
+    Path(tree.root, "runs", "2020-01-01", RUN).mkdir(parents=True)
+    assert tree.folder_of(RUN) == f"runs/2020-01-01/{RUN}"
+    assert tree.folder_of(RUN.replace("7f", "8f")) == "runs/2026-11-22/" + RUN.replace("7f", "8f")
 
 
 def test_the_schema_lies_beside_the_ledger(tree: Tree, workdir: Path) -> None:
