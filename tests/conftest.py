@@ -11,9 +11,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
 from ledger import cli as command_line
 from ledger.errors import LedgerWarning
+
+# How long an example takes says more of the machine than of the code; what CI says of a change must not be luck.
+settings.register_profile("ledger", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("ledger")
 
 
 @pytest.fixture(scope="session", autouse=True)

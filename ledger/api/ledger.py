@@ -296,7 +296,7 @@ class Ledger:
         from ledger.record import adding
         from ledger.table import select
 
-        adding.check(calls, charts, given.get("params"), given.get("tags", ()), given.get("note"), None)
+        adding.check(calls, charts, given.get("params"), given.get("tags", ()), given.get("note"), given.get("reason"))
         try:
             return self.resolve(run)
         except NoSuchRun:

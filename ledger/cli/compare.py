@@ -35,6 +35,7 @@ def command(
         )
     ledger = api.open()
     comparison = ledger.compare(*runs, where=where, metrics=metrics, only_changed=only_changed)
+    output.run_notices(comparison.runs)
     if form == "json":
         output.json(comparison.to_json())
     elif form is not None:

@@ -17,6 +17,7 @@ def command(a: str, b: str, metrics: tuple[str, ...], show_all: bool, exit_code:
     """Say what differs from the first RUN to the second: params, metrics with a verdict, charts, packages, commit."""
     ledger = api.open()
     found = ledger.diff(a, b, metrics=metrics)
+    output.run_notices([ledger.state(a), ledger.state(b)])
     document = found.to_json()
     if form == "json":
         output.json(document)

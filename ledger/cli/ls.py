@@ -41,6 +41,7 @@ def command(
         output.json(ls_document(states))
     else:
         _table(ledger, states, [c for spec in columns for c in split_columns(spec)], form)
+    output.run_notices(states)
     for damage in ledger.damaged.values():
         output.notice(str(damage))
     if ledger.damaged:

@@ -48,6 +48,13 @@ def rows(form: str, headings: Sequence[str], values: Sequence[Sequence[Any]]) ->
     sys.stdout.write(render(headings, values))
 
 
+def run_notices(states: Sequence[Any]) -> None:
+    """Say what is amiss with runs that are shown, lest an older value be taken for the newest."""
+    for state in states:
+        for text in state.notices[:3]:
+            notice(f"{state.id}: {text}")
+
+
 def notice(message: str) -> None:
     """Say something that is not data."""
     from ledger.view.rows import clean

@@ -17,6 +17,7 @@ def command(run: str, form: str | None) -> None:
         from ledger.view.document import show_document
 
         output.json(show_document(state))
+        output.run_notices([state])
     elif form is not None:
         headings = [
             "metric",

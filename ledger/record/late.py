@@ -50,18 +50,9 @@ def write(
     total = len(flat) + len(refs)
     if not total:
         return
+    arrived = seal.Arrived(rows.sorted() if flat else None, refs, [form.Range(writer, 0, total - 1)], undefined)
+    batch: list[tuple[str, bytes]] = []
+    header = form.header("rows", run, time, author, entries.heads(found))
+    seal.add_entry(batch, seal.add_rows(batch, tree, header, arrived, late=True, reason=reason))
     with files.faults(f"add to run {run}"):
-        entry = seal.rows_entry(
-            tree,
-            run,
-            time,
-            author,
-            entries.heads(found),
-            rows=rows.sorted() if flat else None,
-            charts=refs,
-            ranges=[form.Range(writer, 0, total - 1)],
-            undefined=undefined,
-            late=True,
-            reason=reason,
-        )
-        entries.write(tree, entry)
+        files.write_all(tree.path(layout.run_folder(run)), batch)

@@ -132,7 +132,7 @@ def _pattern(name: str) -> re.Pattern[str]:
 
 # What parts a name from its value: closing quotes, perhaps a type, then `=`, `:`, `=>`; not the `:` of `::` and `://`.
 _SEPARATOR = (
-    r"[\"'\\\]]{0,4}+[ \t]*+(?::[ \t]*+(?:str|bytes|Optional\[str\]|str \| None)[ \t]*+(?==))?+"
+    r"[\"'\\\]]{0,4}+[ \t]*+(?::[ \t]*+(?:str|bytes|Optional\[str\]|str \| None)[ \t]*+(?==))?"
     r"(?:=>|:=|={1,3}+|:(?!:|//))[ \t]*+"
 )
 _KEY_NAME = r"[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
@@ -172,17 +172,17 @@ _PATTERNS = {
     "head": rf"(?<![\w.-])(?:(-{{1,2}}[A-Za-z][\w.-]*+)(?:{_SEPARATOR}|[\"'],[ \t]*+(?=[\"'])|[ \t]++(?![-\s]))"
     rf"|([\w.-]++){_SEPARATOR})",
     "label": r"([\w.-]++):(?=\s)",
-    "value": r"(?:[A-Za-z_.]{0,40}\()?+[A-Za-z]{0,2}"
-    r"(?:\"(?P<double>(?:[^\"\\\n]|\\.)++)|'(?P<single>(?:[^'\\\n]|\\.)++)|\\++[\"'](?P<escaped>[^\"'\n\\]++))"
-    r"|(?P<bare>(?:(?:[Bb]earer|[Bb]asic|[Tt]oken)[ \t]++)?+[^\s\"'&<>]++)",
-    "line_value": r"(?:[A-Za-z]{0,2}[\"'])?+(?P<line>[^\r\n\"']++)",
+    "value": r"(?:[A-Za-z_.]{0,40}\()?[A-Za-z]{0,2}"
+    r"(?:\"(?P<double>(?:[^\"\\\n]|\\.)+)|'(?P<single>(?:[^'\\\n]|\\.)+)|\\++[\"'](?P<escaped>[^\"'\n\\]++))"
+    r"|(?P<bare>(?:(?:[Bb]earer|[Bb]asic|[Tt]oken)[ \t]++)?[^\s\"'&<>]++)",
+    "line_value": r"(?:[A-Za-z]{0,2}[\"'])?(?P<line>[^\r\n\"']++)",
     "login": r"://([^/\s\"'<>]*)@",
     "bare_login": r"\A[^/\s@:]++:[^/\s@]++@",
     "token_like": r"(?=[A-Za-z_-]*[0-9])(?=[0-9_-]*[A-Za-z])[\w-]{16,}|[A-Za-z]{24,}",
     "bearer": r"((?<!\w)[Bb](?:earer|EARER)[ \t]{1,3}+)"
     r"(?:(?=[A-Za-z._~+/=-]{0,100}[0-9])[\w.~+/=-]{8,}+|[\w.~+/=-]{20,}+)",
     # A text cut at either end may hold a part of a key only.
-    "private_key": rf"-----BEGIN {_KEY_NAME}{_KEY_BODY}(?:-(?!----){_KEY_BODY})*+(?:-----END {_KEY_NAME})?"
+    "private_key": rf"-----BEGIN {_KEY_NAME}{_KEY_BODY}(?:-(?!----){_KEY_BODY})*(?:-----END {_KEY_NAME})?"
     rf"|\A[A-Za-z0-9+/=\s]*+-----END {_KEY_NAME}",
     "shape": rf"(?<!\w)(?:{'|'.join(_SHAPES)})",
 }

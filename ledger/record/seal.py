@@ -104,32 +104,39 @@ def _seal(tree: Tree, run: str, taken: list[Taken], author: str, closing: Closin
                 entries.write_encoded(tree, run, item.header.open_name, item.header.open_data)
     found = entries.read_all(tree, folder, run).read
     written: list[str] = []
+    batch: list[tuple[str, bytes]] = []
     gaps = [f"{item.path}: bytes {start} to {end}" for item in loaded for start, end in item.content.gaps]
     newest = max([read.entry.time_us for read in found] + [item.content.last_time for item in loaded], default=0)
     after = entries.heads(found)
-    rows, charts, ranges, undefined = _uncovered(loaded, found)
-    if ranges:
+    rows = _uncovered(tree, folder, loaded, found)
+    if rows.ranges:
         newest = max(newest + 1, now_us())
-        entry = rows_entry(
-            tree, run, newest, author, after, rows=rows, charts=charts, ranges=ranges, undefined=undefined, late=late
-        )
-        written.append(entries.write(tree, entry, settle=closing is None))
+        entry = add_rows(batch, tree, form.header("rows", run, newest, author, after), rows, late=late)
+        written.append(add_entry(batch, entry))
         after = [written[-1]]
     # Where nothing is known of a run, its process was killed before it had said anything: no run comes of it.
     if closing is not None and (found or loaded):
         time = max(newest + 1, now_us())
         entry_header = form.header("close", run, time, author, after)
-        written.append(entries.write(tree, form.Close(**entry_header, **closing._asdict())))
-    return Sealed(0 if rows is None else len(rows), len(charts), written, len(taken), gaps)
+        written.append(add_entry(batch, form.Close(**entry_header, **closing._asdict())))
+    files.write_all(tree.path(folder), batch)
+    return Sealed(0 if rows.rows is None else len(rows.rows), len(rows.charts), written, len(taken), gaps)
 
 
-def _uncovered(
-    loaded: list[journal.Loaded], found: list[entries.Read]
-) -> "tuple[Rows | None, list[form.ChartRef], list[form.Range], list[form.UndefinedValue]]":
-    """Return what no entry covers yet: rows (sorted), charts, ranges of seq a writer, reasons."""
+class Arrived(NamedTuple):
+    """What a `rows` entry is to bring: rows (sorted), charts, ranges of seq a writer, reasons of undefined rows."""
+
+    rows: "Rows | None"
+    charts: list[form.ChartRef]
+    ranges: list[form.Range]
+    undefined: list[form.UndefinedValue]
+
+
+def _uncovered(tree: Tree, folder: str, loaded: list[journal.Loaded], found: list[entries.Read]) -> Arrived:
+    """Return what no entry covers yet. One whose segment is not here (a power cut, half a copy) covers nothing."""
     covered: dict[str, list[form.Range]] = {}
     for read in found:
-        if isinstance(read.entry, form.Rows):
+        if isinstance(read.entry, form.Rows) and all(segments.is_here(tree, folder, s) for s in read.entry.segments):
             for known in read.entry.writers:
                 covered.setdefault(known.writer, []).append(known)
     parts, charts, ranges, undefined = [], [], [], []
@@ -159,43 +166,48 @@ def _uncovered(
             ranges.append(form.Range(item.header.writer, min(seqs), max(seqs)))
         charts += new_charts
     if not parts:
-        return None, charts, ranges, undefined
+        return Arrived(None, charts, ranges, undefined)
     from ledger.format.rows import concat
 
-    return concat(parts).sorted(), charts, ranges, undefined
+    return Arrived(concat(parts).sorted(), charts, ranges, undefined)
 
 
-def rows_entry(
+def add_rows(
+    batch: list[tuple[str, bytes]],
     tree: Tree,
-    run: str,
-    time: int,
-    author: str,
-    after: list[str],
+    header: dict[str, Any],
+    arrived: Arrived,
     *,
-    rows: "Rows | None",
-    charts: list[form.ChartRef],
-    ranges: list[form.Range],
-    undefined: list[form.UndefinedValue],
     late: bool = False,
     reason: str | None = None,
 ) -> form.Rows:
-    """Write the segments of sorted rows, and return the entry that names them."""
+    """Add the segments of what arrived to the files to be written, and return the entry that names them."""
     more = None
+    rows, charts = arrived.rows, arrived.charts
     charts = sorted(charts, key=lambda c: (c.name, c.context or "", 2**63 if c.step is None else c.step, c.time, c.seq))
     if len(charts) > form.CHARTS_MAX:
         rest = charts[form.CHARTS_MAX :]
         more = form.MoreCharts(blobs.put(tree, form.encode_charts(rest), "json"), len(rest))
+    encoded = segments.encode(header["run"], rows) if rows is not None else []
+    batch += [(layout.segment_name(segment.sha256), data) for segment, data in encoded]
     return form.Rows(
-        **form.header("rows", run, time, author, after),
+        **header,
         late=late,
         reason=reason,
-        writers=sorted(ranges, key=lambda r: (r.writer, r.first)),
-        segments=segments.write(tree, run, rows) if rows is not None else [],
+        writers=sorted(arrived.ranges, key=lambda r: (r.writer, r.first)),
+        segments=[segment for segment, _ in encoded],
         charts=charts[: form.CHARTS_MAX],
         more_charts=more,
-        undefined=undefined,
-        summary=_summary(rows, undefined) if rows is not None else {},
+        undefined=arrived.undefined,
+        summary=_summary(rows, arrived.undefined) if rows is not None else {},
     )
+
+
+def add_entry(batch: list[tuple[str, bytes]], entry: form.Entry) -> str:
+    """Add an entry to the files to be written, behind what it names; return its id."""
+    encoded = form.encode(entry)
+    batch.append((encoded.name, encoded.data))
+    return encoded.id
 
 
 def _summary(rows: "Rows", undefined: list[form.UndefinedValue]) -> dict[str, Any]:

@@ -26,11 +26,11 @@ class Found(NamedTuple):
     notices: list[str]
 
 
-def write(tree: Tree, entry: entries.Entry, *, settle: bool = True) -> str:
-    """Write an entry; return its id. Without `settle`, another one follows at once: see `files.write_whole`."""
+def write(tree: Tree, entry: entries.Entry) -> str:
+    """Write an entry; return its id."""
     encoded = entries.encode(entry)
     with files.faults(f"write an entry of run {entry.run}"):
-        files.write_whole(tree.path(f"{layout.run_folder(entry.run)}/{encoded.name}"), encoded.data, settle=settle)
+        files.write_whole(tree.path(f"{layout.run_folder(entry.run)}/{encoded.name}"), encoded.data)
     return encoded.id
 
 

@@ -10,7 +10,7 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -149,37 +149,56 @@ def make_folder(path: str) -> None:
 
 
 def write_whole(path: str, data: bytes, *, settle: bool = True) -> None:
-    """Write a file that appears whole or not at all, and is on the disk when this returns.
-
-    Without `settle` its name is brought to the disk with the next file of the folder that is written with it.
-
-    A file of this name that is there already holds the same bytes, since names carry the sha256: it is left alone,
-    unless its size says that it is damaged.
-    """
-    try:
-        if os.stat(path, follow_symlinks=False).st_size == len(data):
-            return
-    except FileNotFoundError:
-        pass
+    """Write a file that appears whole or not at all, and is on the disk when this returns: see `write_all`."""
     folder, name = os.path.split(path)
+    write_all(folder, [(name, data)], settle=settle)
+
+
+def write_all(folder: str, named: Sequence[tuple[str, bytes]], *, settle: bool = True) -> None:
+    """Write files of one folder that appear whole, in their order, and are on the disk when this returns.
+
+    All are written before the first is synced, so that the disk has one piece of work rather than several. A file of
+    the same name that is there already holds the same bytes, since names carry the sha256: it is left alone, unless
+    its size says that it is damaged. Without `settle` the names reach the disk with the next file of the folder.
+    """
+    missing = [(name, data) for name, data in named if _size(os.path.join(folder, name)) != len(data)]
+    if not missing:
+        return
     make_folder(folder)
-    temporary = os.path.join(folder, f"{TEMPORARY}{os.urandom(6).hex()}")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    begun: list[tuple[int, str, str]] = []
     try:
-        try:
-            _write_all(fd, data)
+        for name, data in missing:
+            temporary = os.path.join(folder, f"{TEMPORARY}{os.urandom(6).hex()}")
+            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+            begun.append((fd, temporary, os.path.join(folder, name)))
+            _write_bytes(fd, data)
+            if len(missing) > 1:
+                os.posix_fadvise(
+                    fd, 0, 0, os.POSIX_FADV_DONTNEED
+                )  # begins to write it out, so that one commit serves all
+        for fd, _, _ in begun:
             os.fsync(fd)
-        finally:
-            os.close(fd)
-        os.rename(temporary, os.path.join(folder, name))
+        for _, temporary, path in begun:
+            os.rename(temporary, path)
     except BaseException:
-        remove(temporary)
+        for _, temporary, _ in begun:
+            remove(temporary)
         raise
+    finally:
+        for fd, _, _ in begun:
+            os.close(fd)
     if settle:
         sync_folder(folder)
 
 
-def _write_all(fd: int, data: bytes) -> None:
+def _size(path: str) -> int:
+    try:
+        return os.stat(path, follow_symlinks=False).st_size
+    except FileNotFoundError:
+        return -1
+
+
+def _write_bytes(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]

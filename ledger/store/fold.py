@@ -67,7 +67,11 @@ def _gather(tree: Tree, run: str, with_rows: bool) -> Gathered:
         predictions += entry.predictions
         reasons.update({(u.writer, u.seq): u.reason for u in entry.undefined})
         if with_rows:
-            parts += [segments.read(tree, folder, segment, run) for segment in entry.segments]
+            for segment in entry.segments:
+                if segments.is_here(tree, folder, segment):
+                    parts.append(segments.read(tree, folder, segment, run))
+                else:
+                    notices.append(f"{segment.rows} rows of {read.name} are not here: the ledger is copied in part")
     for item in loaded:
         content, header = item.content, item.header
         parts.append(content.rows)
@@ -330,11 +334,3 @@ def _first_time(found: list[entries.Read], run: str) -> int:
 
     day = f"{run[:4]}-{run[4:6]}-{run[6:8]}T{run[9:11]}:{run[11:13]}:{run[13:15]}.000000Z"
     return parse_rfc3339(day)
-
-
-def readable(tree: Tree, run: str) -> "state.RunState | Damage":
-    """Return the state of a run, or the damage that keeps it from being read, so that a list can go on without it."""
-    try:
-        return fold(tree, run)
-    except Damage as damage:
-        return damage

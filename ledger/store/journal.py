@@ -104,15 +104,14 @@ def presence(tree: Tree, run: str) -> Presence:
     result = Presence([], [], [], [])
     host = this_host()
     for path in paths(tree, run):
-        if files.is_locked(tree.path(path)):
-            result.held.append(path)
-            continue
         try:
             header = peek(tree, path)
         except DamagedFile:
             header = None
-        if header is not None and header.shared:
+        if header is not None and header.shared:  # locked or not: a call of the shell holds it for a moment only
             result.shared.append(path)
+        elif files.is_locked(tree.path(path)):
+            result.held.append(path)
         elif header is not None and header.host != host:
             result.foreign.append(path)
         else:

@@ -13,22 +13,32 @@ if TYPE_CHECKING:
     from ledger.format.rows import Rows
 
 
-def write(tree: Tree, run: str, rows: "Rows") -> list[Segment]:
-    """Write sorted rows as one segment, or as several where they are very many; return what an entry says of them."""
+def encode(run: str, rows: "Rows") -> list[tuple[Segment, bytes]]:
+    """Return sorted rows as segments, one unless they are very many: what an entry says of each, and its bytes."""
     # Here, because recording a row must not load Arrow; only sealing does.
     from ledger.format import columns
 
-    written = []
-    for start in range(0, len(rows), columns.SEGMENT_ROWS_MAX):
-        part = (
-            rows if len(rows) <= columns.SEGMENT_ROWS_MAX else rows.take(slice(start, start + columns.SEGMENT_ROWS_MAX))
-        )
+    encoded = []
+    most = columns.SEGMENT_ROWS_MAX
+    for start in range(0, len(rows), most):
+        part = rows if len(rows) <= most else rows.take(slice(start, start + most))
         data = columns.encode(run, part)
-        sha256 = hashlib.sha256(data).hexdigest()
-        with files.faults(f"write a segment of run {run}"):
-            files.write_whole(tree.path(f"{layout.run_folder(run)}/{layout.segment_name(sha256)}"), data)
-        written.append(Segment(sha256, len(part), len(data)))
-    return written
+        encoded.append((Segment(hashlib.sha256(data).hexdigest(), len(part), len(data)), data))
+    return encoded
+
+
+def write(tree: Tree, run: str, rows: "Rows") -> list[Segment]:
+    """Write sorted rows as segments of a run; return what an entry says of them."""
+    encoded = encode(run, rows)
+    with files.faults(f"write a segment of run {run}"):
+        named = [(layout.segment_name(segment.sha256), data) for segment, data in encoded]
+        files.write_all(tree.path(layout.run_folder(run)), named)
+    return [segment for segment, _ in encoded]
+
+
+def is_here(tree: Tree, folder: str, segment: Segment) -> bool:
+    """Say whether the file of a segment that an entry names is there."""
+    return tree.exists(f"{folder}/{layout.segment_name(segment.sha256)}")
 
 
 def read(tree: Tree, folder: str, segment: Segment, run: str) -> "Rows":

@@ -67,9 +67,9 @@ def _one(catalog: Catalog, word: str, schema: Schema, retracted: bool) -> str:
 
 def _newest(catalog: Catalog, word: str) -> str:
     number = word[1:]
-    if not (number.isascii() and number.isdigit() and int(number) >= 1):
+    if not (number.isascii() and number.isdigit() and number.strip("0")):
         raise NoSuchRun(f"{word!r} names no run", hint="@1 is the newest run, @2 the one before it")
-    id = catalog.newest(int(number))
+    id = catalog.newest(int(number)) if len(number) < 18 else None
     if id is None:
         count = sum(1 for _, _, gone in catalog.ids() if not gone)
         raise NoSuchRun(f"there is no run {word}: the ledger has {count}", hint="see: ledger ls")

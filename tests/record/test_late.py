@@ -137,7 +137,7 @@ def test_a_full_disk_is_an_error(
 ) -> None:
     """A late value has no next call to be retried by: it raises, and the run is as before."""
     before = tree_of()
-    with full_disk("write_whole"), pytest.raises(StorageFault):
+    with full_disk("write_all"), pytest.raises(StorageFault):
         closed.log({"x": 9.0})
     assert tree_of() == before
     closed.log({"x": 9.0})

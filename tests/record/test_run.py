@@ -303,7 +303,7 @@ def test_rows_are_kept_while_the_disk_refuses(full_disk_said: Callable[..., Any]
     assert ledger.open().run("a").status == "finished"
 
 
-@pytest.mark.parametrize("name", ["write_whole", "move", "sync_folder", "make_folder", "read", "scan"])
+@pytest.mark.parametrize("name", ["write_all", "move", "sync_folder", "make_folder", "read", "scan"])
 def test_a_fault_at_any_point_of_finishing_can_be_repaired(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever call fails, finish raises, the run stays ours and readable, and the next finish completes the work."""
     real = getattr(files, name)
@@ -339,7 +339,7 @@ def test_a_run_whose_finish_failed_takes_rows(full_disk: Callable[..., AbstractC
     """Training may go on after a failed finish: the journal is still locked, and written to."""
     run = ledger.start("a")
     run.log({"x": 0.0}, step=0)
-    with full_disk("write_whole"), pytest.raises(StorageFault):
+    with full_disk("write_all"), pytest.raises(StorageFault):
         run.finish()
     assert ledger.open().run("a").status == "running"
     run.log({"x": 1.0}, step=1)
@@ -350,7 +350,7 @@ def test_a_run_whose_finish_failed_takes_rows(full_disk: Callable[..., AbstractC
 def test_a_chart_that_cannot_be_stored_is_said(full_disk_said: Callable[..., Any]) -> None:
     """The picture is lost with a warning that names it; the training goes on."""
     with ledger.start("a") as run:
-        with full_disk_said("write_whole") as said:
+        with full_disk_said("write_all") as said:
             run.log_chart("roc", b"\x89PNG")
         assert ["'roc' is lost" in str(warning.message) for warning in said] == [True]
         run.log({"x": 1.0}, step=1)
@@ -405,7 +405,7 @@ def test_a_full_journal_that_cannot_be_sealed_is_sealed_at_the_end(monkeypatch: 
     said: list[str] = []
     monkeypatch.setattr(warnings, "warn", lambda message, *_, **__: said.append(message))
     with monkeypatch.context() as patch:
-        patch.setattr(files, "write_whole", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left")))
+        patch.setattr(files, "write_all", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left")))
         for step in range(100):
             run.log({"x": step / 8}, step=step)
         for thread in run._sealing:

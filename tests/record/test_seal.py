@@ -145,7 +145,7 @@ def test_a_sealer_that_dies_at_any_call_is_completed(tree: Tree, later: int, mon
         return call
 
     with monkeypatch.context() as patch:
-        for name in ("write_whole", "move", "remove_folder_if_empty", "sync_folder", "make_folder"):
+        for name in ("write_all", "move", "remove_folder_if_empty", "sync_folder", "make_folder"):
             patch.setattr(files, name, counted(getattr(files, name)))
         try:
             close(tree, run)

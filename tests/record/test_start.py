@@ -137,7 +137,7 @@ def test_a_run_that_nobody_named_is_called_like_the_script(monkeypatch: pytest.M
 def test_a_full_disk_at_the_start_is_an_error(full_disk: Callable[..., AbstractContextManager[None]]) -> None:
     """Before the first row nothing is lost by saying so: StorageFault, and what is there still reads."""
     ledger.start("known").finish()
-    for name in ("write_whole", "append", "open_append"):
+    for name in ("write_all", "append", "open_append"):
         with full_disk(name), pytest.raises(StorageFault, match="No space left"):
             ledger.start("a")
     assert ledger.open().state("known").status == "finished"

@@ -10,7 +10,7 @@ import pytest
 from ledger.format import entries as form
 from ledger.format.rows import NO_STEP, Rows
 from ledger.record import seal
-from ledger.store import entries
+from ledger.store import entries, files
 from ledger.store.tree import Tree
 
 RUN = "20261122-031501-baseline-7f3a9c2e1b0d"
@@ -68,10 +68,13 @@ class Author:
     def rows(self, rows: Rows | None, time: int = 100, after: list[str] | None = None, **fields: Any) -> str:
         """Write rows with their segment; return the entry's id."""
         ranges = [] if rows is None else [form.Range(rows.writers[0], int(rows.seq.min()), int(rows.seq.max()))]
-        given = {"charts": [], "ranges": ranges, "undefined": [], **fields}
-        header = self.header("rows", time, after)
-        entry = seal.rows_entry(self.tree, self.run, time, "Ada", header["after"], rows=rows, **given)
-        return entries.write(self.tree, entry)
+        brought = {name: fields.pop(name, []) for name in ("charts", "undefined")}
+        arrived = seal.Arrived(rows, ranges=fields.pop("ranges", ranges), **brought)
+        batch: list[tuple[str, bytes]] = []
+        entry = seal.add_rows(batch, self.tree, self.header("rows", time, after), arrived, **fields)
+        id = seal.add_entry(batch, entry)
+        files.write_all(self.tree.path(f"runs/2026-11-22/{self.run}"), batch)
+        return id
 
     def write(self, kind: str, time: int, after: list[str] | None = None, **fields: Any) -> str:
         """Write a close, annotate, retract or resume entry; return its id."""

@@ -56,7 +56,7 @@ def test_a_full_disk_is_said(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Non
     def fail(path: str, data: bytes, **_: bool) -> None:
         raise OSError(28, "No space left on device", path)
 
-    monkeypatch.setattr(files, "write_whole", fail)
+    monkeypatch.setattr(files, "write_all", fail)
     with pytest.raises(StorageFault, match="cannot write the blob .* \\(7 bytes\\): No space left"):
         blobs.put(tree, b"picture", "png")
     assert not os.path.exists(os.path.join(tree.root, "blobs"))

@@ -180,12 +180,12 @@ def test_a_damaged_run_is_told_and_the_others_are_shown(tree: Tree, runs: list[s
     """It is no reason to refuse the ledger; once it is whole again it is back, in the same process too."""
     (segment,) = Path(tree.path(layout.run_folder(IDS[2]))).glob("*.parquet")
     data = segment.read_bytes()
-    segment.unlink()
+    segment.write_bytes(data[:-1])
     look = Catalog(tree)
     look.refresh()
     assert len(look.states()) == 7
     assert list(look.damaged) == [IDS[2]]
-    with pytest.raises(DamagedFile, match="is not here"):
+    with pytest.raises(DamagedFile, match="does not|do not have"):
         look.state(IDS[2])
     segment.write_bytes(data)
     look.refresh()

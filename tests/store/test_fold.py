@@ -245,37 +245,21 @@ def test_a_ledger_that_is_copied_in_part_says_so(tree: Tree, run: str, author: A
     ]
 
 
-def test_an_absent_segment_is_damage_and_no_wrong_answer(tree: Tree, run: str, author: Any, rows: Make) -> None:
-    """An entry that names rows which are not here is not passed over."""
+def test_an_absent_segment_is_said_and_the_rest_is_shown(tree: Tree, run: str, author: Any, rows: Make) -> None:
+    """Where a ledger is copied in part, an older value may be shown, and it is said; all is well once it is whole."""
     author.open(1)
-    author.rows(rows(W1, [("x", 1, 1.0, 10)]), 12)
-    (segment,) = Path(tree.path(layout.run_folder(run))).glob("*.parquet")
-    segment.unlink()
-    with pytest.raises(DamagedFile, match="is not here"):
-        fold.fold(tree, run)
-    assert isinstance(fold.readable(tree, run), Damage)
-
-
-def test_a_file_that_arrives_meanwhile_is_waited_for(
-    tree: Tree, run: str, author: Any, rows: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A copy under way may bring the entry before its segment: the look starts over before it complains."""
-    author.open(1)
-    author.rows(rows(W1, [("x", 1, 1.0, 10)]), 12)
-    (segment,) = Path(tree.path(layout.run_folder(run))).glob("*.parquet")
+    author.rows(rows(W1, [("x", None, 1.0, 10)]), 12)
+    old = set(Path(tree.path(layout.run_folder(run))).glob("*.parquet"))
+    author.rows(rows(W2, [("x", None, 2.0, 20)]), 22)
+    (segment,) = set(Path(tree.path(layout.run_folder(run))).glob("*.parquet")) - old
     data = segment.read_bytes()
     segment.unlink()
-    real, looks = segments.read, []
-
-    def read(*given: Any) -> Rows:
-        looks.append(1)
-        if len(looks) == 3:
-            segment.write_bytes(data)
-        return real(*given)
-
-    monkeypatch.setattr(segments, "read", read)
-    assert fold.fold(tree, run).metrics["x"].last == 1.0
-    assert len(looks) == 3
+    state = fold.fold(tree, run)
+    assert state.metrics["x"].last == 1.0
+    assert [notice for notice in state.notices if "1 rows of" in notice and "are not here" in notice]
+    segment.write_bytes(data)
+    state = fold.fold(tree, run)
+    assert (state.metrics["x"].last, state.notices) == (2.0, [])
 
 
 def test_an_unknown_run_is_none(tree: Tree, run: str) -> None:

@@ -302,11 +302,10 @@ def test_a_journal_that_cannot_be_begun_leaves_nothing(tree: Tree, run: str, mon
 
 
 def test_presence_tells_who_holds_what(tree: Tree, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Held by a process, left by a dead one, shared by the shell, begun on another machine."""
+    """Held by a process, left by a dead one, shared by the shell (locked at this moment), begun on another machine."""
     made = {kind: Writer(tree, new_header(run, 1, shared=kind == "shared"), since=0) for kind in ("left", "shared")}
     held = Writer(tree, new_header(run, 1), since=0)
-    for writer in made.values():
-        writer.close()
+    made["left"].close()
     with monkeypatch.context() as patch:
         patch.setattr(journal, "this_host", lambda: "elsewhere")
         foreign = Writer(tree, new_header(run, 1), since=0)
@@ -317,6 +316,7 @@ def test_presence_tells_who_holds_what(tree: Tree, run: str, monkeypatch: pytest
     assert found.held == [f"journal/{run}/{held.writer}.journal"]
     assert found.foreign == [f"journal/{run}/{foreign.writer}.journal"]
     held.close()
+    made["shared"].close()
     assert journal.runs(tree) == [run]
 
 
