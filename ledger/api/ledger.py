@@ -201,7 +201,7 @@ class Ledger:
         for chart in series:
             if chart.step == step:
                 return chart
-        steps = ", ".join(str(c.step) for c in series[:20])
+        steps = ", ".join("one without a step" if c.step is None else str(c.step) for c in series[:20])
         raise NoSuchChart(f"the chart {name!r} of {state.id} has no step {step}; it has {steps}")
 
     def blob(self, chart: Chart) -> bytes:

@@ -115,13 +115,21 @@ def _run(arguments: list[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _fail("interrupted", 130)
     except BrokenPipeError:
-        # Whoever read us has gone; Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 141
+        return _unread()
+    except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):  # of which click makes a 1, and that means "no" here
+            return _unread()
+        raise
     except OSError as error:
         return _fail(f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}", 74)
     except Exception as error:
         return _report(error)
+
+
+def _unread() -> int:
+    """Whoever read us has gone; Python would complain again when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 141
 
 
 def _fail(text: str, code: int) -> int:

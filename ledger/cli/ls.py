@@ -31,6 +31,8 @@ def command(
 ) -> None:
     """List runs, newest first: all of them, or those that RUN and --filter choose."""
     ledger = api.open()
+    if removed and (runs or where or sort or status):
+        raise click.UsageError("--removed lists all of them: it takes no RUN, --filter, --sort or --status")
     if removed:
         states = ledger.removed()[:limit]
     else:
@@ -40,7 +42,8 @@ def command(
 
         output.json(ls_document(states))
     else:
-        _table(ledger, states, [c for spec in columns for c in split_columns(spec)], form)
+        empty = "no runs fit" if runs or where or status else "no runs"
+        _table(ledger, states, [c for spec in columns for c in split_columns(spec)], form, empty)
     output.run_notices(states)
     for damage in ledger.damaged.values():
         output.notice(str(damage))
@@ -59,12 +62,12 @@ def split_columns(spec: str) -> list[str]:
     return [part for part in [*parts, spec[start:]] if part.strip()]
 
 
-def _table(ledger: "api.Ledger", states: list[Any], columns: list[str], form: str | None) -> None:
+def _table(ledger: "api.Ledger", states: list[Any], columns: list[str], form: str | None, empty: str) -> None:
     found = ledger.overview(states, columns)
     if form is not None:
         output.rows(form, [column.heading for column in found.columns], found.plain_rows())
     elif not states:
-        output.notice("no runs" if not columns else "no runs fit")
+        output.notice(empty)
     else:
         from ledger.view.text import render_runs
 

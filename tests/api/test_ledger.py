@@ -97,7 +97,7 @@ def test_charts_are_found_by_name_and_step(led: ledger.Ledger) -> None:
     assert led.chart("b", "roc{fold=2}") == b"2"
     with pytest.raises(NoSuchChart, match="has no chart 'x'; it has roc, t"):
         led.chart("b", "x")
-    with pytest.raises(NoSuchChart, match="no step 9; it has 1, 2, None") as caught:
+    with pytest.raises(NoSuchChart, match="no step 9; it has 1, 2, one without a step") as caught:
         led.chart("b", "t", 9)
     assert caught.value.exit_code == 4
     path = Path(led.blob_path(led.find_chart("b", "t", 1)))
