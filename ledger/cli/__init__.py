@@ -69,6 +69,13 @@ class Commands(click.Group):
             ctx.fail(f"no such command: {args[0]!r}." + (f" Did you mean: ledger {near[0]}?" if near else ""))
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; where nobody reads its output any more, click would exit with 1, which means "no" here."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            ctx.exit(_unread())
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing them."""
         with formatter.section("Commands"):
@@ -116,10 +123,6 @@ def _run(arguments: list[str] | None) -> int:
         return _fail("interrupted", 130)
     except BrokenPipeError:
         return _unread()
-    except SystemExit as stop:
-        if isinstance(stop.__context__, BrokenPipeError):  # of which click makes a 1, and that means "no" here
-            return _unread()
-        raise
     except OSError as error:
         return _fail(f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}", 74)
     except Exception as error:

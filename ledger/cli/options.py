@@ -31,7 +31,7 @@ reason = click.option("-m", "--message", "reason", metavar="TEXT", help="Why; ke
 
 
 class Pair(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """`NAME=VALUE`, split at the last `=`."""
+    """`NAME=VALUE`, split at the last `=`: a metric's name may hold one."""
 
     name = "NAME=VALUE"
 
@@ -39,29 +39,42 @@ class Pair(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         """Return name and value; a word that is no pair is a usage error."""
         if isinstance(value, tuple):
             return value
-        name, equals, rest = value.rpartition("=")
+        name, equals, rest = self.split(value)
         if not equals or not name:
             self.fail(f"{value!r} is not NAME=VALUE", param, ctx)
         return name, rest
+
+    def split(self, word: str) -> tuple[str, str, str]:
+        """Return what stands before, at and after the sign."""
+        return word.rpartition("=")
 
 
 class FirstPair(Pair):
     """`NAME=VALUE`, split at the first `=`: for params, contexts and file names, whose values may hold one."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """Return name and value; a word that is no pair is a usage error."""
-        if isinstance(value, tuple):
-            return value
-        name, equals, rest = value.partition("=")
-        if not equals or not name:
-            self.fail(f"{value!r} is not NAME=VALUE", param, ctx)
-        return name, rest
+    def split(self, word: str) -> tuple[str, str, str]:
+        """Return what stands before, at and after the sign."""
+        return word.partition("=")
 
 
 params = click.option(
     "-p", "--param", "params", type=FirstPair(), multiple=True, help="A parameter; JSON if it parses, else text."
 )
 tags = click.option("--tag", "tags", metavar="TAG", multiple=True, help="A tag; may be given several times.")
+
+
+def describes_run(function: F) -> F:
+    """Add what may be said of a new run: --param, --tag, --group, --parent, --seed, --note."""
+    for option in (
+        click.option("--note", metavar="TEXT", help="Free text."),
+        click.option("--seed", type=int, help="The random seed."),
+        click.option("--parent", metavar="RUN", help="The run this one comes from."),
+        click.option("--group", metavar="NAME", help="What the run belongs to, such as a sweep."),
+        tags,
+        params,
+    ):
+        function = option(function)
+    return function
 
 
 def param_dict(pairs: tuple[tuple[str, str], ...]) -> dict[str, Any]:

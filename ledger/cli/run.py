@@ -8,12 +8,7 @@ from ledger.cli import options, output
 
 @click.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option("--name", metavar="NAME", help="What the run is called; else the program's name.")
-@options.params
-@options.tags
-@click.option("--group", metavar="NAME", help="What the run belongs to, such as a sweep.")
-@click.option("--parent", metavar="RUN", help="The run this one comes from.")
-@click.option("--seed", type=int, help="The random seed.")
-@click.option("--note", metavar="TEXT", help="Free text.")
+@options.describes_run
 @click.option("--no-output", is_flag=True, help="Do not keep the tail of the output.")
 @click.argument("program", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- CMD...")
 def command(

@@ -8,12 +8,7 @@ from ledger.cli import options, output
 
 @click.command("start")
 @click.argument("name")
-@options.params
-@options.tags
-@click.option("--group", metavar="NAME", help="What the run belongs to, such as a sweep.")
-@click.option("--parent", metavar="RUN", help="The run this one comes from.")
-@click.option("--seed", type=int, help="The random seed.")
-@click.option("--note", metavar="TEXT", help="Free text.")
+@options.describes_run
 def command(
     name: str,
     params: tuple[tuple[str, str], ...],

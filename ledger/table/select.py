@@ -72,7 +72,7 @@ def _newest(catalog: Catalog, word: str) -> str:
     id = catalog.newest(int(number)) if len(number) < 18 else None
     if id is None:
         count = sum(1 for _, _, gone in catalog.ids() if not gone)
-        raise NoSuchRun(f"there is no run {word}: the ledger has {count}", hint="see: ledger ls")
+        raise NoSuchRun(f"there is no run {word[:20]}: the ledger has {count}", hint="see: ledger ls")
     return id
 
 

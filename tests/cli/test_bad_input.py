@@ -361,8 +361,8 @@ def test_a_full_disk_is_exit_74(used: Path, cli: Cli, monkeypatch: pytest.Monkey
     def refuse(*_: Any, **__: Any) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files, "write_whole", refuse)
-    monkeypatch.setattr(files, "append", refuse)
+    for name in ("write_all", "append"):
+        monkeypatch.setattr(files, name, refuse)
     for verb in (
         ["log", "--run", "a", "x=1"], ["log", "--run", run, "x=1"], ["log", "--run", "new", "x=1", "--chart", "roc=fine.png"],
         ["tag", "a", "x"], ["note", "a", "x"], ["rename", "a", "b"], ["rm", "a"], ["restore", "gone"], ["start", "c"],
