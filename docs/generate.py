@@ -45,6 +45,10 @@ RETURNED = {
     "ChartFile": "ledger.record.calls",
     "Logged": "ledger.record.adding",
     "Finished": "ledger.record.finishing",
+    "Repaired": "ledger.record.repair",
+    "Swept": "ledger.record.sweep",
+    "Report": "ledger.store.audit.findings",
+    "Finding": "ledger.store.audit.findings",
     "Schema": "ledger.schema",
     "Metric": "ledger.schema",
 }

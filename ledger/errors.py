@@ -56,7 +56,7 @@ __all__ = [
 
 
 # What to type where a committed file is damaged: files are never changed, so git's copy is the file.
-RESTORE = "if git has it whole, this brings it back: git checkout -- .ledger"
+RESTORE = "bring it back from git, or see what is gone: ledger repair"
 
 
 class LedgerWarning(UserWarning):

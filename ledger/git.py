@@ -5,10 +5,11 @@ git, no repository, or git fails or takes too long, the functions answer None or
 """
 
 import os
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 TIMEOUT = 30.0  # seconds, for one git process
+WALK_TIMEOUT = 1800.0  # for one that looks through all history
 
 _LEDGER = ".ledger"
 _SETTINGS = (
@@ -38,25 +39,10 @@ _KEPT_PREFIXES = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_")
 # Git's defaults, spelled out: the digest must not depend on the user's diff settings; abbreviated object names
 # would make it depend on how many objects the repository has.
 _DIFF = (
-    "diff",
-    "HEAD",
-    "--binary",
-    "--full-index",
-    "--no-ext-diff",
-    "--no-textconv",
-    "--no-color",
-    "--src-prefix=a/",
-    "--dst-prefix=b/",
-    "--unified=3",
-    "--inter-hunk-context=0",
-    "--diff-algorithm=myers",
-    "--indent-heuristic",
-    "--find-renames=50%",
-    "-l1000",
-    "--no-relative",
-    "--submodule=short",
-    "-O/dev/null",
-)
+    "diff", "HEAD", "--binary", "--full-index", "--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/",
+    "--dst-prefix=b/", "--unified=3", "--inter-hunk-context=0", "--diff-algorithm=myers", "--indent-heuristic",
+    "--find-renames=50%", "-l1000", "--no-relative", "--submodule=short", "-O/dev/null",
+)  # fmt: skip
 
 
 def snapshot(folder: str, *, exclude: Sequence[str] = (_LEDGER,)) -> dict[str, Any] | None:
@@ -168,6 +154,67 @@ def head_signature(folder: str) -> tuple[tuple[int, int, int] | None, ...] | Non
         _stat(f"{shared}/packed-refs"),
         _stat(f"{own}/index"),
     )
+
+
+class Kept(NamedTuple):
+    """What git keeps of a folder: (object, path from that folder) of each file; whether that is all of it."""
+
+    files: list[tuple[str, str]]
+    whole: bool  # not so in a shallow or partial clone
+
+
+def kept(folder: str) -> Kept | None:
+    """Return every file of `folder` in any ref, stash, reflog, index or linked HEAD; None where git cannot tell."""
+    root = top(folder)
+    inside = _inside(root, os.path.realpath(folder)) if root else None
+    if root is None or inside is None:
+        return None
+    walk = ("rev-list", "--all", "--reflog", "--indexed-objects", "--objects", "--full-history", "--missing=print")
+    listing = _git(root, "--no-replace-objects", *walk, "--", f":(top,literal){inside}", timeout=WALK_TIMEOUT)
+    shallow = _git(root, "rev-parse", "--is-shallow-repository")
+    if listing is None or shallow is None:
+        return None
+    lines = os.fsdecode(listing).split("\n")
+    found = (line.partition(f" {inside}/") for line in lines)
+    whole = shallow == b"false\n" and not any(line.startswith("?") for line in lines)
+    return Kept([(name, path) for name, _, path in found if path], whole)
+
+
+def tracked(folder: str) -> list[str]:
+    """Return the files of `folder` that git's index has, by their paths from it; none where git cannot tell."""
+    root = top(folder)
+    inside = _inside(root, os.path.realpath(folder)) if root else None
+    listing = _git(root, "ls-files", "-z", "--", f":(top,literal){inside}") if root and inside else None
+    return [path.removeprefix(f"{inside}/") for path in _texts(listing or b"")]
+
+
+def contents(folder: str, objects: Iterable[str], *, limit: int) -> Iterator[tuple[str, bytes]]:
+    """Yield (object, bytes) of those of `objects` that are here, whole, files, and of at most `limit` bytes."""
+    root, asked = top(folder), "\n".join(objects).encode("ascii") + b"\n"
+    sizes = _git(root, "cat-file", "--batch-check", stdin=asked, timeout=WALK_TIMEOUT) if root else None
+    batches: list[list[str]] = [[]]
+    room = limit
+    for words in map(str.split, (sizes or b"").decode("ascii").splitlines()):
+        if words[1:2] == ["blob"] and int(words[2]) <= limit:
+            if int(words[2]) > room or len(batches[-1]) == 10_000:
+                batches, room = [*batches, []], limit
+            batches[-1].append(words[0])
+            room -= int(words[2])
+    for batch in filter(None, batches):
+        read = _git(root or "", "--no-replace-objects", "cat-file", "--batch", stdin="\n".join([*batch, ""]).encode())
+        start = 0
+        while read and start < len(read):
+            head = read.index(b"\n", start)
+            name, _, size = read[start:head].decode("ascii").split()
+            yield name, read[head + 1 : head + 1 + int(size)]
+            start = head + 2 + int(size)
+
+
+def work_trees(folder: str) -> list[str] | None:
+    """Return the top folders of all work trees of the repository; None where git cannot tell."""
+    root = top(folder)
+    listing = _git(root, "worktree", "list", "--porcelain", "-z") if root else None
+    return None if listing is None else [t[9:] for t in _texts(listing) if t.startswith("worktree ")]
 
 
 def _above(folder: str) -> str | None:
@@ -299,7 +346,7 @@ def _diff_digest(root: str, pathspec: list[str]) -> str | None:
     return None
 
 
-def _git(cwd: str, *arguments: str, stdin: bytes | None = None) -> bytes | None:
+def _git(cwd: str, *arguments: str, stdin: bytes | None = None, timeout: float | None = None) -> bytes | None:
     """Run git and return its standard output; None where it is absent, fails, or takes longer than TIMEOUT."""
     import subprocess
 
@@ -312,7 +359,7 @@ def _git(cwd: str, *arguments: str, stdin: bytes | None = None) -> bytes | None:
             input=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=TIMEOUT,
+            timeout=timeout or TIMEOUT,
             check=False,
         )
     except (OSError, ValueError, subprocess.SubprocessError):
@@ -326,7 +373,9 @@ def _environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith("GIT_") or name in _KEPT or name.startswith(_KEPT_PREFIXES)
     }
-    return kept | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1"}
+    # Old versions of git, which do not know GIT_NO_LAZY_FETCH, find no way to fetch either.
+    fixed = {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
+    return kept | fixed | {"LC_ALL": "C", "GIT_GRAFT_FILE": os.devnull}
 
 
 def _texts(listing: bytes) -> list[str]:

@@ -359,6 +359,60 @@ def test_the_index_is_not_written(repo: Path) -> None:
     assert (repo / ".git" / "index").stat() == before
 
 
+def test_everything_git_keeps_of_a_folder_is_listed(repo: Path) -> None:
+    """Older versions and what is staged too, by their paths from the folder; what lies elsewhere is not."""
+    ledger = repo / ".ledger"
+    (ledger / "README.md").write_text("more\n")
+    (ledger / "é").mkdir()
+    (ledger / "é" / "a b.json").write_text("{}\n")
+    run(repo, "add", ".")
+    kept = git.kept(str(ledger))
+    assert kept is not None
+    assert kept.whole
+    assert sorted(path for _, path in kept.files if "." in path) == ["README.md", "README.md", "é/a b.json"]
+    found = dict(git.contents(str(ledger), [name for name, _ in kept.files], limit=100))
+    assert sorted(found.values()) == [b"ledger\n", b"more\n", b"{}\n"]
+    assert sorted(dict(git.contents(str(ledger), found, limit=5)).values()) == [b"more\n", b"{}\n"]
+    assert dict(git.contents(str(ledger), ["0" * 40], limit=5)) == dict(git.contents(str(ledger), [], limit=5)) == {}
+    assert git.tracked(str(ledger)) == ["README.md", "é/a b.json"]
+    linked = repo.parent / "linked"
+    run(repo, "worktree", "add", "-q", "--detach", str(linked))
+    assert git.work_trees(str(ledger)) == git.work_trees(str(linked)) == [str(repo), str(linked)]
+
+
+def test_what_git_keeps_of_a_new_repository_or_none(tmp_path: Path) -> None:
+    """Before the first commit it is nothing; outside a repository, and where a ref is broken, git cannot tell."""
+    assert git.kept(str(tmp_path)) is None
+    assert git.work_trees(str(tmp_path)) is None
+    assert git.tracked(str(tmp_path)) == []
+    assert dict(git.contents(str(tmp_path), ["0" * 40], limit=5)) == {}
+    run(tmp_path, "init", "-q")
+    (tmp_path / ".ledger").mkdir()
+    assert git.kept(str(tmp_path / ".ledger")) == git.Kept([], True)
+    (tmp_path / ".git" / "refs" / "heads" / "broken").write_text("1" * 40 + "\n")
+    assert git.kept(str(tmp_path / ".ledger")) is None
+
+
+def test_a_part_of_a_clone_says_so_and_nothing_is_fetched(repo: Path, tmp_path: Path) -> None:
+    """Shallow or without the contents of files: not whole; asking for what is missing does not fetch it."""
+    (repo / ".ledger" / "README.md").write_text("more\n")
+    run(repo, "commit", "-q", "-a", "-m", "second")
+    run(repo, "config", "uploadpack.allowFilter", "true")
+    run(tmp_path, "clone", "-q", "--depth=1", f"file://{repo}", "shallow")
+    run(tmp_path, "clone", "-q", "--filter=blob:none", f"file://{repo}", "partial")
+    for name in ("shallow", "partial"):
+        kept = git.kept(str(tmp_path / name / ".ledger"))
+        assert kept is not None
+        assert not kept.whole
+        assert len(kept.files) >= 1
+    old = run(repo, "rev-parse", "HEAD~1:.ledger/README.md").decode().strip()
+    lacking = run(tmp_path / "partial", "rev-list", "--all", "--objects", "--missing=print").decode().split()
+    assert f"?{old}" in lacking
+    assert dict(git.contents(str(tmp_path / "partial"), [old], limit=100)) == {}
+    again = run(tmp_path / "partial", "rev-list", "--all", "--objects", "--missing=print").decode().split()
+    assert lacking == again
+
+
 def test_the_import_is_light() -> None:
     """Importing the module does not load subprocess."""
     code = "import sys, ledger.git; print('subprocess' in sys.modules)"

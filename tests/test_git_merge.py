@@ -82,7 +82,7 @@ def commit(message: str) -> None:
     "rules", ["", "runs/\n*.parquet\n*.png\n*.json\n", "*.txt\nblobs\n*.md\n[0-9]*\n", ".*\n!.ledger\n!.gitignore\n"]
 )
 def test_a_clone_answers_the_same(repo: Path, cli: Cli, tmp_path: Path, rules: str) -> None:
-    """After `git add .ledger` the work tree is clean, and a clone says byte for byte the same, whatever the root ignores."""
+    """After `git add .ledger` the tree is clean, and a clone says byte for byte the same, whatever the root ignores."""
     (repo / ".gitignore").write_text(rules)
     git("add", ".gitignore")
     git("commit", "-q", "-m", "rules")
@@ -130,8 +130,11 @@ def check_both(cli: Cli, repo: Path) -> list[str]:
     assert set(runs) == {"a", "b", "left", "right"}
     assert set(runs["a"]["tags"]) == {"cv", "star", "seen-by-left", "seen-by-right"}
     assert runs["a"]["metrics"]["test/auc"] == {
-        **runs["a"]["metrics"]["test/auc"], "last": 0.75, "count": 1, "last_step": None,
-    }  # fmt: skip
+        **runs["a"]["metrics"]["test/auc"],
+        "last": 0.75,
+        "count": 1,
+        "last_step": None,
+    }
     rows = [json.loads(line) for line in said[4].splitlines()]
     late = [row["value"] for row in rows if row["run"] == runs["a"]["id"] and row["metric"] == "test/auc"]
     assert sorted(late) == [0.25, 0.5, 0.75]
@@ -241,9 +244,12 @@ def test_duckdb_reads_the_segments(repo: Path, cli: Cli) -> None:
     assert sorted(map(repr, rows)) == sorted(
         repr(
             (
-                row["run"], row["metric"], json.dumps(row["context"], separators=(",", ":")) if "context" in row else None,
-                row.get("step"), words.get(row["value"], row["value"]),
+                row["run"],
+                row["metric"],
+                json.dumps(row["context"], separators=(",", ":")) if "context" in row else None,
+                row.get("step"),
+                words.get(row["value"], row["value"]),
             )
         )
         for row in exported
-    )  # fmt: skip
+    )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ledger.api.ledger import Ledger
     from ledger.api.logged import LoggedRun
-    from ledger.api.opening import make, open, run_program, start, start_shared, writable_ledger
+    from ledger.api.opening import is_disabled, make, open, run_program, start, start_shared, writable_ledger
     from ledger.record.calls import Call, ChartFile
     from ledger.record.calls import check as check_call
     from ledger.record.finishing import Finished
@@ -26,6 +26,7 @@ __all__ = [
     "RunState",
     "Schema",
     "check_call",
+    "is_disabled",
     "make",
     "open",
     "run_program",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 from ledger.api.logged import LoggedRun
-from ledger.errors import AmbiguousRun, Damage, InvalidValue, NoSuchChart, NoSuchRun
+from ledger.errors import AmbiguousRun, Damage, InvalidValue, NoSuchChart, NoSuchRun, RunRetracted, UsageError, warn
 from ledger.format import names, values
 from ledger.store.tree import Tree
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
     from ledger.record.adding import Logged
     from ledger.record.calls import Call, ChartFile
+    from ledger.record.repair import Repaired
+    from ledger.record.sweep import Swept
     from ledger.schema import Schema
+    from ledger.store.audit.findings import Report
     from ledger.store.catalog import Catalog
     from ledger.store.state import Chart, RunState
     from ledger.table.compare import Comparison
@@ -99,7 +102,10 @@ class Ledger:
         from ledger.table import select
 
         sorts = [sort] if isinstance(sort, str) else sort
-        return select.many(self.catalog, self.schema, runs, where=where, sort=sorts, limit=limit, status=status)
+        found = select.many(self.catalog, self.schema, runs, where=where, sort=sorts, limit=limit, status=status)
+        for damage in self.damaged.values() if not runs or where else ():
+            warn(f"left out: {damage}")
+        return found
 
     def removed(self) -> list[RunState]:
         """Return the runs that were taken out of view, newest first."""
@@ -216,6 +222,31 @@ class Ledger:
 
         return blobs.path(self.tree, chart.blob, chart.extension)
 
+    # Whether they can be trusted
+
+    def verify(
+        self,
+        *,
+        fast: bool = False,
+        rows: bool = False,
+        secrets: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Report:
+        """Check everything under `.ledger` and report what is found; nothing is changed, and nothing stops it.
+
+        `fast` looks at names and sizes only; else every hash and every entry is checked, with `rows` every row, and
+        with `secrets` whether texts look like credentials. `progress` is told the bytes done and the bytes in all.
+        """
+        from ledger import git
+        from ledger.record import redact
+        from ledger.store.audit import exposure, verify
+
+        if fast and (rows or secrets):
+            raise UsageError("a fast check opens no file, so it sees neither rows nor secrets")
+        redaction = exposure.Redaction(redact.redact_text, redact.redact_argv, redact.redact_url) if secrets else None
+        tracked = [f"journal/{path}" for path in git.tracked(self.tree.path("journal"))]
+        return verify.verify(self.tree, fast=fast, rows=rows, redact=redaction, tracked=tracked, progress=progress)
+
     # What is said of them afterwards
 
     def tag(self, run: str, *tags: str, reason: str | None = None) -> None:
@@ -285,6 +316,9 @@ class Ledger:
 
             if isinstance(error, AmbiguousRun) or not select.is_plain_name(run):
                 raise
+            if gone := select.removed(self.catalog, run):
+                hint = f"bring it back: ledger restore {gone}; or give the new run another name"
+                raise RunRetracted(f"the run {run!r} ({gone}) was removed from view", hint=hint) from None
             near = select.nearest_names(self.catalog, run)
             return adding.create(self.tree, run, checked)._replace(near=near)
         return adding.add(self.tree, id, checked, self.author)
@@ -327,3 +361,21 @@ class Ledger:
         from ledger.record import finishing
 
         return finishing.finish_stale(self.tree, self.author())
+
+    def repair(self, *, dry_run: bool = False, absent: bool = False) -> Repaired:
+        """Bring damaged files back from git or journals, else set them aside; seal journals that nobody holds.
+
+        Nothing is deleted. With `absent`, files that are not here at all, as in a sparse checkout, come back too.
+        """
+        from ledger.record import repair
+
+        return repair.repair(self.tree, self.author(), dry_run=dry_run, absent=absent)
+
+    def gc(self, *, dry_run: bool = True, older_than: int = 14) -> Swept:
+        """Remove blobs and segments that nothing names in any branch, stash, index, work tree or journal.
+
+        Only those not written for `older_than` days, at least 14. Raises Undecided where not all of that can be read.
+        """
+        from ledger.record import sweep
+
+        return sweep.sweep(self.tree, dry_run=dry_run, older_than=older_than)

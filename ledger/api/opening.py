@@ -44,13 +44,10 @@ def start(
         resume: a run (any selector) to begin a new attempt of; from `step` on, if given, it replaces the earlier ones.
         directory: where the ledger is; LEDGER_DIR, or the nearest `.ledger`, if left out. Made if there is none.
     """
-    mode = os.environ.get("LEDGER_MODE", "on")
-    if mode == "disabled":
+    if is_disabled():
         from ledger.record.run import DisabledRun
 
         return DisabledRun(name or "disabled")
-    if mode not in ("", "on"):
-        raise InvalidValue(f"LEDGER_MODE is {mode!r}", hint="it may be 'on' or 'disabled'")
     from ledger.record import start as begin
 
     given = {"params": params, "tags": tags, "group": group, "seed": seed, "note": note}
@@ -66,6 +63,14 @@ def start(
     tree = writable(directory)
     parent = None if parent is None else Ledger(tree).resolve(parent)
     return begin.start(tree, name, parent=parent, **given)
+
+
+def is_disabled() -> bool:
+    """Say whether LEDGER_MODE=disabled makes a no-op of recording; raises InvalidValue for another word than `on`."""
+    mode = os.environ.get("LEDGER_MODE", "on")
+    if mode not in ("", "on", "disabled"):
+        raise InvalidValue(f"LEDGER_MODE is {mode!r}", hint="it may be 'on' or 'disabled'")
+    return mode == "disabled"
 
 
 def open(path: str | None = None) -> Ledger:
@@ -123,6 +128,10 @@ def run_program(
     from ledger.record import program
     from ledger.record import start as begin
 
+    if is_disabled():
+        from ledger.record.run import DisabledRun
+
+        return "disabled", program.run_program(DisabledRun("disabled"), "", command, keep_output=False)
     tree = writable()
     if given.get("parent") is not None:
         given["parent"] = Ledger(tree).resolve(given["parent"])

@@ -36,7 +36,10 @@ COMMANDS = {
     "rm": "Take runs out of view.",
     "restore": "Bring removed runs back.",
     "export": "Write the rows of runs as JSON lines, CSV or Parquet.",
+    "repair": "Bring damaged files back, from git or from journals.",
+    "gc": "Remove blobs that nothing names any more.",
     "schema": "Show what .ledger-schema declares.",
+    "verify": "Check everything: hashes, entries, references, journals, rows, secrets.",
 }
 
 EXIT_CODES = """\b

@@ -7,6 +7,7 @@ import click
 
 from ledger import api
 from ledger.cli import options, output
+from ledger.view.numbers import plural
 
 
 @click.command("charts")
@@ -72,4 +73,4 @@ def _write_all(ledger: api.Ledger, state: "api.RunState", folder: str) -> None:
         plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in chart.name).lstrip(".") or "chart"
         step = "" if chart.step is None else f"-{chart.step:06d}"
         _write(os.path.join(folder, f"{plain}{step}-{chart.blob[:8]}.{chart.extension}"), ledger.blob(chart))
-    output.notice(f"wrote {len(state.charts)} files to {folder}")
+    output.notice(f"wrote {plural(len(state.charts), 'file')} to {folder}")

@@ -38,6 +38,10 @@ def command(
     output.run_notices(comparison.runs)
     if form == "json":
         output.json(comparison.to_json())
+    elif form == "md":
+        from ledger.view.comparison import comparison_markdown
+
+        output.text(comparison_markdown(comparison))
     elif form is not None:
         names = [run.name for run in comparison.runs]
         headings = names if len(set(names)) == len(names) else [run.id for run in comparison.runs]
@@ -46,6 +50,7 @@ def command(
         ]
         output.rows(form, ["metric", "goal", *headings], values)
     else:
-        from ledger.view.text import render_comparison
+        from ledger.view.comparison import render_comparison
 
         output.text(render_comparison(comparison, all_params=all_params, color=output.color(), width=output.width()))
+    output.stop_if_damaged(ledger, runs, where)

@@ -21,14 +21,17 @@ def command(a: str, b: str, metrics: tuple[str, ...], show_all: bool, exit_code:
     document = found.to_json()
     if form == "json":
         output.json(document)
-    elif form is not None:
-        values = [[key, *(row.get(part) for part in _PARTS)] for key, row in document["metrics"].items()]
+    elif form == "csv":
+        values = [[key, change.old, change.new, change.diff, change.verdict] for key, change in found.metrics.items()]
         output.rows(form, ["metric", *_PARTS], values)
     else:
-        from ledger.view.text import render_diff
+        from ledger.view.comparison import diff_markdown, render_diff
 
         goals = {key: ledger.schema.metric(key).goal for key in document["metrics"]}
-        output.text(render_diff(document, goals, show_all=show_all, color=output.color(), width=output.width()))
+        if form == "md":
+            output.text(diff_markdown(document, goals))
+        else:
+            output.text(render_diff(document, goals, show_all=show_all, color=output.color(), width=output.width()))
     if exit_code and found.changed:
         click.get_current_context().exit(1)
 

@@ -1,11 +1,12 @@
 """`ledger export`: the valid rows of runs, for other programs."""
 
+import os
 import sys
 
 import click
 
 from ledger import api
-from ledger.cli import options
+from ledger.cli import options, output
 
 
 @click.command("export")
@@ -20,9 +21,19 @@ def command(runs: tuple[str, ...], where: str | None, form: str, target: str | N
         raise click.UsageError("Parquet is not for the terminal: give -o FILE")
     if target is None:
         ledger.write_rows(sys.stdout.buffer, form, *runs, where=where)
-        return
+    else:
+        _write(ledger, target, form, runs, where)
+    output.stop_if_damaged(ledger, runs, where)
+
+
+def _write(ledger: "api.Ledger", target: str, form: str, runs: tuple[str, ...], where: str | None) -> None:
+    temporary = f"{target}.{os.getpid()}.tmp"  # an earlier export stays whole until this one is
     try:
-        with open(target, "wb") as file:
+        with open(temporary, "wb") as file:
             ledger.write_rows(file, form, *runs, where=where)
+        os.replace(temporary, target)
     except OSError as error:
         raise click.UsageError(f"cannot write {target}: {error.strerror}") from None
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)

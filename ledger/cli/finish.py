@@ -7,6 +7,7 @@ import click
 from ledger import api
 from ledger.cli import options, output
 from ledger.errors import LedgerError
+from ledger.view.numbers import plural
 
 
 @click.command("finish")
@@ -17,6 +18,8 @@ from ledger.errors import LedgerError
 @options.dry_run
 def command(run: str | None, stale: bool, status: str | None, force: bool, dry_run: bool) -> None:
     """Seal what RUN (else LEDGER_RUN) logged into committed files, and close it."""
+    if api.is_disabled():
+        return
     ledger = api.open()
     if stale:
         if run is not None:
@@ -52,7 +55,7 @@ def _stale(ledger: api.Ledger, dry_run: bool) -> None:
 
 
 def _say(done: "api.Finished") -> None:
-    charts = f", {done.charts} charts" if done.charts else ""
-    output.notice(f"{done.run} is {done.status}: {done.rows} rows{charts} sealed")
+    charts = f", {plural(done.charts, 'chart')}" if done.charts else ""
+    output.notice(f"{done.run} is {done.status}: {plural(done.rows, 'row')}{charts} sealed")
     for gap in done.gaps:
         output.notice(f"damaged and left out: {gap}")

@@ -12,8 +12,11 @@ import click
 from ledger import api
 from ledger.cli import options, output
 from ledger.errors import InvalidValue, LedgerError
+from ledger.view.numbers import plural
 
-_LINE = r"\s*([^\s:{}][^:{}]*?)\s*[:=]\s*(\S+?)\s*(?:\(\s*step\s+([+-]?\d+)\s*\))?\s*"
+# `loss: 0.5`, `val loss: 0.5` or `loss=0.5`, several with commas between, perhaps `(step 3)` behind.
+_PAIR = r"([^\s:={}][^:={}]*?)\s*:\s*(\S+)|([^\s:={}]+)\s*=\s*(\S+)"
+_STEP = r"\(\s*step\s+([+-]?\d+)\s*\)$"
 _WORDS = ("nan", "inf", "infinity")
 
 
@@ -66,6 +69,8 @@ def command(
     files = [api.ChartFile(name, path, step, caption) for name, path in charts]
     if not (calls or files or params or tags or note is not None or from_stdin):
         raise click.UsageError("nothing to log: give METRIC=VALUE, --chart, --param, --tag, --note or --stdin")
+    if api.is_disabled():
+        return
     ledger = api.writable_ledger()
     given: dict[str, Any] = {"params": options.param_dict(params), "tags": tags, "note": note, "reason": reason}
     if from_stdin:
@@ -112,7 +117,8 @@ def _log(ledger: Any, run: str, calls: list[Any], files: list[Any], given: dict[
     if dry_run:
         id = ledger.check_log(run, calls, charts=files, **given)
         count = sum(len(call.metrics) for call in calls)
-        output.notice(f"would log {count} metrics and {len(files)} charts to {id or f'the new run {run!r}'}")
+        said = f"{plural(count, 'metric')} and {plural(len(files), 'chart')}"
+        output.notice(f"would log {said} to {id or f'the new run {run!r}'}")
         return run
     logged = ledger.log(run, calls, charts=files, **given)
     if logged.created:
@@ -177,13 +183,17 @@ def _line(line: str, like: Any) -> Any:
         return api.Call(said, step, split, {**(like.context or {}), **context} or None) if said else None
     import re  # most calls read no lines
 
-    match = re.fullmatch(_LINE, line)
-    if match is None or not is_number(match[2]):
+    text, step = line.strip(), like.step
+    if said_step := re.search(_STEP, text):
+        if len(said_step[1]) > 20:
+            raise InvalidValue(f"step {said_step[1][:20]}... is beyond the limit of 2^62")
+        text, step = text[: said_step.start()], int(said_step[1])
+    pairs = [re.fullmatch(_PAIR, part.strip()) for part in text.split(",")]
+    found = [(pair[1] or pair[3], pair[2] or pair[4]) for pair in pairs if pair is not None]
+    values = {name: value for name, value in found if is_number(value)}
+    if len(values) < len(pairs):
         return None
-    if len(match[3] or "") > 20:
-        raise InvalidValue(f"step {match[3][:20]}... is beyond the limit of 2^62")
-    step = int(match[3]) if match[3] else like.step
-    return api.Call({match[1]: number(match[1], match[2])}, step, like.split, like.context)
+    return api.Call({name: number(name, value) for name, value in values.items()}, step, like.split, like.context)
 
 
 def _from_json(said: dict[str, Any]) -> dict[str, Any]:

@@ -45,10 +45,7 @@ def command(
         empty = "no runs fit" if runs or where or status else "no runs"
         _table(ledger, states, [c for spec in columns for c in split_columns(spec)], form, empty)
     output.run_notices(states)
-    for damage in ledger.damaged.values():
-        output.notice(str(damage))
-    if ledger.damaged:
-        click.get_current_context().exit(5)
+    output.stop_if_damaged(ledger, runs, where)
 
 
 def split_columns(spec: str) -> list[str]:
@@ -65,7 +62,8 @@ def split_columns(spec: str) -> list[str]:
 def _table(ledger: "api.Ledger", states: list[Any], columns: list[str], form: str | None, empty: str) -> None:
     found = ledger.overview(states, columns)
     if form is not None:
-        output.rows(form, [column.heading for column in found.columns], found.plain_rows())
+        headings = [column.heading if columns else column.text for column in found.columns]
+        output.rows(form, headings, found.plain_rows())
     elif not states:
         output.notice(empty)
     else:

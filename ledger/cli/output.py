@@ -55,6 +55,12 @@ def run_notices(states: Sequence[Any]) -> None:
             notice(f"{state.id}: {text}")
 
 
+def stop_if_damaged(ledger: Any, runs: Sequence[str], where: str | None = None) -> None:
+    """Exit 5 where runs were asked for as a whole and some could not be read; what they are was said."""
+    if ledger.damaged and (where or not runs):
+        click.get_current_context().exit(5)
+
+
 def notice(message: str) -> None:
     """Say something that is not data."""
     from ledger.view.rows import clean

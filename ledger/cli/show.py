@@ -36,6 +36,7 @@ def command(run: str, form: str | None) -> None:
             [key, *(getattr(state.metrics[key], heading) for heading in headings[1:])] for key in sorted(state.metrics)
         ]
         output.rows(form, headings, values)
+        output.run_notices([state])
     else:
         from ledger.view.text import render_run
 

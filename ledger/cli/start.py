@@ -25,6 +25,9 @@ def command(
     ledger log train/loss=0.3 --step 1
     ledger finish
     """
+    if api.is_disabled():
+        output.text("disabled\n")
+        return
     run = api.start_shared(
         name, params=options.param_dict(params), tags=tags, group=group, parent=parent, seed=seed, note=note
     )

@@ -4,6 +4,7 @@ import click
 
 from ledger import api
 from ledger.cli import options, output
+from ledger.view.numbers import plural
 
 
 @click.command("status")
@@ -19,7 +20,8 @@ def command(form: str | None) -> None:
     output.text(f"ledger   {found['path']}\nruns     {counts}\n")
     for run in found["unclosed"]:
         output.text(f"  {run['status']:<12} {run['id']}\n")
-    if found["stale"]:
-        output.text(f"{len(found['stale'])} runs ended without being closed; seal them with: ledger finish --stale\n")
+    if count := len(found["stale"]):
+        them = "it" if count == 1 else "them"
+        output.text(f"{plural(count, 'run')} ended without being closed; seal {them} with: ledger finish --stale\n")
     for notice in found["notices"]:
         output.notice(notice)

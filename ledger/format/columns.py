@@ -1,6 +1,5 @@
 """Segments: rows as Parquet, in the encodings that make noisy learning curves small. The only Arrow in `format`."""
 
-import json
 from typing import Any
 
 import numpy as np
@@ -8,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ledger.errors import RESTORE, DamagedFile
+from ledger.format.names import is_context, is_metric
 from ledger.format.rows import NO_STEP, Key, Rows
 
 SCHEMA = pa.schema(
@@ -98,18 +98,32 @@ def _texts(indices: Any, texts: list[str]) -> Any:
     return pa.DictionaryArray.from_arrays(_array(indices, pa.int32(), indices < 0), dictionary)
 
 
-def decode(data: bytes, name: str) -> tuple[list[str], Rows]:
+def decode(data: bytes, name: str, expected: int | None = None) -> tuple[list[str], Rows]:
     """Read a segment; return the runs it holds (one, outside packs) and its rows.
 
-    Raises DamagedFile for what is no Parquet file, lacks a column, or holds a null or a context that cannot be.
+    Raises DamagedFile for what is no Parquet file, lacks a column, has other than `expected` rows, or holds a null, a
+    metric name or a context that cannot be.
     """
     try:
         file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=_TEXTS)
+        _check_size(file.metadata, expected)
         table = file.read(columns=SCHEMA.names, use_threads=False)
         return _rows(table)
-    except (pa.ArrowException, OSError, LookupError, ValueError, TypeError, RecursionError) as error:
+    except (pa.ArrowException, OSError, LookupError, ValueError, TypeError, RecursionError, MemoryError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DamagedFile(f"{name} is not a segment: {first}", hint=RESTORE) from None
+
+
+def _check_size(metadata: Any, expected: int | None) -> None:
+    """Raise ValueError, before anything is unpacked, where a few bytes stand for more rows than there can be."""
+    count = metadata.num_rows
+    if expected is not None and count != expected:
+        raise ValueError(f"it has {count} rows; its entry says {expected}")
+    if not 0 <= count <= SEGMENT_ROWS_MAX and expected is not None:
+        raise ValueError(f"it has {count} rows; the limit is {SEGMENT_ROWS_MAX}")
+    groups = metadata.num_row_groups
+    if groups > max(1, count) or sum(metadata.row_group(i).num_rows for i in range(groups)) != count:
+        raise ValueError(f"its {groups} groups do not hold its {count} rows")
 
 
 def _rows(table: Any) -> tuple[list[str], Rows]:
@@ -121,8 +135,11 @@ def _rows(table: Any) -> tuple[list[str], Rows]:
     writer, writers = _dictionary(table, "writer")
     runs = _dictionary(table, "run")[1]
     for text in contexts:
-        if not isinstance(json.loads(text), dict):
-            raise ValueError(f"the context {text!r} is not a JSON object")
+        if not is_context(text):
+            raise ValueError(f"the context {text[:80]!r} is not a context as ledger writes it")
+    for text in metrics:
+        if not is_metric(text):
+            raise ValueError(f"{text[:80]!r} cannot name a metric")
     width = len(contexts) + 1
     pair = metric.astype(np.int64) * width + context + 1
     used = np.flatnonzero(np.bincount(pair, minlength=1))
@@ -150,12 +167,16 @@ def _dictionary(table: Any, name: str) -> tuple[Any, list[str]]:
     column = _column(table, name)
     if isinstance(column, pa.ChunkedArray):
         column = column.unify_dictionaries().combine_chunks()
-    if not pa.types.is_dictionary(column.type):
+    if not pa.types.is_dictionary(column.type) or not pa.types.is_string(column.type.value_type):
         raise TypeError(f"the column {name} holds no text")
     indices, null = _from_array(column.indices, np.int32)
     if null is not None:
         indices = np.where(null, np.int32(-1), indices)
-    return indices, column.dictionary.to_pylist()
+    texts = column.dictionary.to_pylist()
+    # Arrow does not look, and an index that is too large would be another metric's or an IndexError.
+    if len(indices) and not (indices.min() >= (-1 if null is not None else 0) and indices.max() < len(texts)):
+        raise ValueError(f"the column {name} points outside its texts")
+    return indices, texts
 
 
 def _numbers(table: Any, name: str) -> tuple[Any, Any]:

@@ -10,12 +10,14 @@ from typing import Any
 import msgspec
 
 from ledger.errors import RESTORE, DamagedFile, NewerFormat
-from ledger.format import ids, values
+from ledger.format import ids, names, values
 from ledger.format.layout import FORMAT, KINDS, entry_name
 
 METRICS_MAX = 200  # metrics in a summary, and charts in an entry; the rest of the charts goes into a blob
 CHARTS_MAX = 200
+JSON_MAX = 64 << 20  # bytes of an entry, or of a list of charts, that are looked at
 _LINE_MAX = 110
+_KEY_MAX, _DOTS_MAX = 1000, 64  # of the key of an annotation
 
 
 class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -194,6 +196,8 @@ def decode(data: bytes, name: str) -> Entry | None:
     Raises DamagedFile for what is no entry, NewerFormat for one written by a newer ledger or one that says
     `must_understand` and is not understood.
     """
+    if len(data) > JSON_MAX:
+        raise DamagedFile(f"{name} has {len(data)} bytes; an entry has at most {JSON_MAX}", hint=RESTORE)
     try:
         head = _decoder(Entry).decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -218,10 +222,42 @@ def decode(data: bytes, name: str) -> Entry | None:
         if isinstance(entry, Annotate):
             for operation in entry.operations:
                 operation.value = values.unwrap(operation.value)
-        _ = entry.time_us
+                _check_operation(operation)
+        elif isinstance(entry, Resume) and not 2 <= entry.attempt < 2**31:
+            raise ValueError(f"its attempt is {entry.attempt}")
+        elif isinstance(entry, Rows):
+            for chart in entry.charts:
+                check_chart(chart)
+        if entry.time_us > ids.TIME_MAX:
+            raise ValueError(f"its time is {entry.time}")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError) as error:
         raise DamagedFile(f"{name} is not a valid {head.kind} entry: {error}", hint=RESTORE) from None
     return entry
+
+
+def _check_operation(operation: Operation) -> None:
+    key, value = operation.key, operation.value
+    if operation.op not in ("set", "add", "remove"):
+        raise ValueError(f"the operation {operation.op[:80]!r} is unknown")
+    if len(key) > _KEY_MAX or key.count(".") > _DOTS_MAX:
+        raise ValueError(f"the key {key[:80]!r}... is too long")
+    if operation.op != "set" or key not in ("name", "group", "parent", "note", "seed"):
+        return
+    if value is None and key != "name":
+        return
+    if type(value) is not (int if key == "seed" else str):
+        raise ValueError(f"the {key} is set to {str(value)[:80]!r}")
+
+
+def check_chart(chart: ChartRef) -> None:
+    """Raise ValueError for a chart whose name, context or numbers no writer gives."""
+    if not names.is_metric(chart.name):
+        raise ValueError(f"{chart.name[:80]!r} cannot name a chart")
+    if chart.context is not None and not names.is_context(chart.context):
+        raise ValueError(f"{chart.context[:80]!r} is not a context")
+    for number in (chart.bytes, chart.time, chart.seq, chart.attempt, chart.step or 0):
+        if not -(2**63) <= number < 2**63:
+            raise ValueError(f"a number of the chart {chart.name!r} is beyond 64 bits")
 
 
 def encode_charts(charts: list[ChartRef]) -> bytes:
@@ -230,8 +266,16 @@ def encode_charts(charts: list[ChartRef]) -> bytes:
 
 
 def decode_charts(data: bytes) -> list[ChartRef]:
-    """Read what `encode_charts` wrote."""
-    return msgspec.json.decode(data, type=list[ChartRef])
+    """Read what `encode_charts` wrote; raises DamagedFile for anything else."""
+    try:
+        if len(data) > JSON_MAX:
+            raise ValueError(f"it has {len(data)} bytes")
+        charts = msgspec.json.decode(data, type=list[ChartRef])
+        for chart in charts:
+            check_chart(chart)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise DamagedFile(f"a list of charts cannot be read: {error}", hint=RESTORE) from None
+    return charts
 
 
 def _decoder(kind: type) -> "msgspec.json.Decoder[Any]":

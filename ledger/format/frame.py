@@ -18,13 +18,19 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ledger.errors import DamagedFile, NewerFormat
-from ledger.format.ids import is_run_id
-from ledger.format.layout import FORMAT, parse_entry_name
+from ledger.format import names
+from ledger.format.entries import ChartRef, check_chart
+from ledger.format.ids import TIME_MAX, is_run_id
+from ledger.format.layout import FORMAT, blob_path, parse_entry_name
 
 HEADER, ROWS, CHART = 1, 2, 3
+SEQ_MAX = 2**62
+STEP_LIMIT = 2**63 - 1  # that of NO_STEP, which no step is
+ATTEMPT_MAX = 2**31 - 1
 MAGIC = b"\xf5LF\n"
 HEAD = struct.Struct("<4sII")
 PREFIX_SIZE = 16
+_CHART_FIELDS = frozenset(ChartRef.__struct_fields__) - {"time", "writer", "seq", "attempt"}
 _PREFIX = struct.Struct("<7scI")
 
 encode_payload = msgspec.msgpack.Encoder().encode
@@ -106,6 +112,8 @@ def decode_header(payload: list[Any], name: str) -> Header:
         raise NewerFormat(f"{name} has format {header.format}; this version of ledger reads up to {FORMAT}")
     if not is_run_id(header.run):
         raise DamagedFile(f"{name} is of the run {header.run[:80]!r}, which is not a run's id")
+    if not 1 <= header.attempt <= ATTEMPT_MAX:
+        raise DamagedFile(f"{name} is of the attempt {header.attempt}; the first is 1, the last {ATTEMPT_MAX}")
     if header.open_name is not None or header.open_data is not None:
         # A sealer writes these bytes under this name: it must be the one that belongs to them, and no path.
         found = parse_entry_name(header.open_name or "")
@@ -131,6 +139,55 @@ def frame_at(data: bytes, start: int, salt: int) -> Frame | None:
     except msgspec.DecodeError:
         return None
     return Frame(start, end, decoded) if isinstance(decoded, list) and decoded else None
+
+
+def is_sound(payload: list[Any]) -> bool:
+    """Say whether a payload is shaped as its kind asks, with what a writer gives; unknown kinds have any shape."""
+    if payload[0] == ROWS:
+        return len(payload) == 6 and _is_placed(payload) and _are_rows(*payload[3:])
+    if payload[0] == CHART:
+        return len(payload) == 4 and _is_placed(payload) and _is_chart(*payload[1:])
+    return type(payload[0]) is int
+
+
+def _is_placed(payload: list[Any]) -> bool:
+    seq, time = payload[1:3]
+    return type(seq) is int and 0 <= seq <= SEQ_MAX and type(time) is int and -TIME_MAX <= time <= TIME_MAX
+
+
+def _are_rows(step: Any, context: Any, values: Any) -> bool:
+    return (
+        (step is None or (type(step) is int and -STEP_LIMIT <= step < STEP_LIMIT))
+        and (context is None or (type(context) is str and names.is_context(context)))
+        and type(values) is dict
+        and all(
+            type(name) is str and (type(value) is float or type(value) is str) and names.is_metric(name)
+            for name, value in values.items()
+        )
+    )
+
+
+def _is_chart(seq: int, time: int, fields: Any) -> bool:
+    if type(fields) is not dict or not fields.keys() <= _CHART_FIELDS:
+        return False
+    try:
+        chart = msgspec.convert({**fields, "time": time, "writer": "", "seq": seq, "attempt": 1}, ChartRef)
+        check_chart(chart)
+        blob_path(chart.blob, chart.extension)
+    except (msgspec.ValidationError, ValueError, DamagedFile):
+        return False
+    return True
+
+
+def time_of(payload: list[Any]) -> int:
+    """Return the time of a frame (us), 0 where it holds none that can be one."""
+    time = (
+        payload[1].get("time")
+        if payload[0] == HEADER and len(payload) > 1 and isinstance(payload[1], dict)
+        else payload[2:3]
+    )
+    time = time[0] if isinstance(time, list) and time else time
+    return time if isinstance(time, int) and 0 <= time <= TIME_MAX else 0
 
 
 def next_frame(data: bytes, start: int, salt: int) -> Frame | None:

@@ -15,6 +15,7 @@ _SLUG = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 _HEX = frozenset("0123456789abcdef")
 _TIME = r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})\.([0-9]{6})Z"
 _DAY_US = 86_400_000_000
+TIME_MAX = 253_000_000_000_000_000  # in the year 9987: later ones leave no room for what follows them
 
 
 def make_run_id(time: int, name: str, random: bytes) -> str:

@@ -30,7 +30,7 @@ Any Parquet reader can read the rows; with DuckDB: SELECT * FROM '.ledger/runs/*
 
 # `!*` and `!*/` undo rules of outer .gitignore files (`runs/`, `*.parquet`) that would drop results silently.
 GITIGNORE = "!*\n!*/\n/journal/\n.tmp-*\n"
-GITATTRIBUTES = "* -text -eol -filter -ident -working-tree-encoding -merge\n"
+GITATTRIBUTES = "* -text -eol -filter -ident -working-tree-encoding -merge -export-subst -export-ignore\n"
 
 CONSTANT_FILES = {"README.md": README, ".gitignore": GITIGNORE, ".gitattributes": GITATTRIBUTES}
 

@@ -12,6 +12,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from ledger.errors import InvalidName, InvalidValue
@@ -91,6 +92,29 @@ def _context_value(name: str, value: Any) -> Any:
     if isinstance(value, float) and math.isfinite(value):
         return int(value) if value.is_integer() and abs(value) < 2**53 else value
     raise InvalidValue(f"the context value {name}={value!r} must be text, a finite number or a bool")
+
+
+# What was read from a file names the same few metrics over and over.
+
+
+@lru_cache(4096)
+def is_metric(name: str) -> bool:
+    """Say whether text that was read from a file can name a metric."""
+    try:
+        check_metric(name)
+    except InvalidName:
+        return False
+    return True
+
+
+@lru_cache(4096)
+def is_context(text: str) -> bool:
+    """Say whether text that was read from a file is a context, written as `canonical_context` writes it."""
+    try:
+        context = json.loads(text)
+        return isinstance(context, dict) and canonical_context(context) == text
+    except (InvalidName, InvalidValue, ValueError, RecursionError):
+        return False
 
 
 def metric_key(name: str, context: str | None) -> str:

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ledger.format import frame as form
 from ledger.format.frame import CHART, HEAD, PREFIX_SIZE, ROWS, Frame, frame_at, next_frame
+from ledger.format.ids import TIME_MAX
 
 NO_STEP = np.iinfo(np.int64).max  # a null step ranks above every step; real ones stay within 2^62
 _STRETCH_MIN = 32  # fewer alike frames are read one by one, which is quicker then
@@ -170,7 +172,11 @@ class _Reader:
                     break
                 self.gaps.append((start, frame.start))
             self.end = start = frame.end
-            if frame.payload[0] == ROWS:
+            if not form.is_sound(
+                frame.payload
+            ):  # whole, but nothing that a writer writes: none of it is taken for a value
+                self.gaps.append((frame.start, frame.end))
+            elif frame.payload[0] == ROWS:
                 self._rows(frame)
                 size = frame.end - frame.start
                 if skip:
@@ -211,6 +217,7 @@ class _Reader:
         count = (len(self.data) - first.end) // size
         count = _count_alike(self.data, first, size, count, numbers)
         count = self._count_valid(first.end, size, count)
+        count = self._count_within(first.end, size, count, numbers)
         if count < _STRETCH_MIN:
             return 0
 
@@ -239,6 +246,18 @@ class _Reader:
                 break
             good += 1
         return good
+
+    def _count_within(self, start: int, size: int, count: int, numbers: "_Numbers") -> int:
+        """Count the frames from `start` on whose seq, time and step are within their bounds."""
+        bounds = ((0, form.SEQ_MAX), (-TIME_MAX, TIME_MAX), (-form.STEP_LIMIT, form.STEP_LIMIT - 1))
+        for place, (low, high) in zip((numbers.seq, numbers.time, numbers.step), bounds, strict=True):
+            if place is None or not count:
+                continue
+            number = np.ndarray((count,), place[1], self.data, start + place[0], (size,))
+            outside = number > np.uint64(high) if place[1] == ">u8" else (number < low) | (number > high)
+            if outside.any():
+                count = int(outside.argmax())
+        return count
 
     def _flush(self, key: Key) -> None:
         chunks = self.chunks.setdefault(key, [])

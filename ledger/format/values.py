@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from ledger.errors import InvalidParam, InvalidValue
+from ledger.errors import InvalidName, InvalidParam, InvalidValue
 
 INT_MAX = 2**53
 STEP_MAX = 2**62
@@ -63,17 +63,26 @@ def to_float(name: str, value: Any) -> float | Undefined:
             f"metric {name!r} must be a single number, not an array of shape {shape}",
             hint="log its mean, or one of its elements: x.mean().item()",
         )
+    if getattr(value, "mask", False):
+        raise InvalidValue(
+            f"metric {name!r} is a masked value, which has no number",
+            hint='say so: ledger.Undefined("masked")',
+        )
     if hasattr(value, "item"):
         inner = value.item()
         if type(inner) is kind:
-            raise InvalidValue(f"metric {name!r} must be a number, not {kind.__name__}")
+            raise InvalidValue(
+                f"metric {name!r} is a {kind.__name__}, which float64 cannot be trusted to hold",
+                hint="log float(value), which rounds it",
+            )
         return to_float(name, inner)
     if isinstance(value, float):
         return float(value)
     if isinstance(value, int) or hasattr(value, "__index__"):
         return _from_int(name, int(value))
-    if hasattr(value, "__float__"):
-        return float(value)
+    if hasattr(value, "__float__"):  # a decimal or a fraction: the nearest float64, as of the same digits in a program
+        result = float(value)
+        return _from_int(name, int(value)) if math.isfinite(result) and value == int(value) else result
     raise InvalidValue(f"metric {name!r} must be a number, not {kind.__name__}: {_short(value)}")
 
 
@@ -121,7 +130,9 @@ def _flatten(metrics: Mapping[Any, Any], prefix: str, flat: dict[str, Any], dept
     if depth > _DEPTH_MAX:
         raise InvalidValue(f"metrics are nested deeper than {_DEPTH_MAX} levels")
     for key, value in metrics.items():
-        name = prefix + key if isinstance(key, str) else prefix + str(key)
+        if not isinstance(key, str):
+            raise InvalidName(f"a metric name must be text, not {type(key).__name__}: {_short(key)}")
+        name = prefix + key
         if isinstance(value, Mapping):
             _flatten(value, name + "/", flat, depth + 1)
         elif name in flat:
@@ -157,17 +168,12 @@ def _plain(value: Any, path: str, depth: int) -> Any:
     if depth > _DEPTH_MAX:
         raise InvalidParam(f"param {path!r} is nested deeper than {_DEPTH_MAX} levels")
     if isinstance(value, Mapping):
-        result: dict[str, Any] = {}
-        for key, inner in value.items():
-            if not isinstance(key, (str, int, float)) or key == "":
-                raise InvalidParam(f"param {path or 'params'!r} has the key {key!r}; keys must be text")
-            result[_plain_scalar(key if isinstance(key, str) else str(key), path)] = _plain(
-                inner, f"{path}.{key}" if path else str(key), depth + 1
-            )
-        return result
+        return _plain_mapping(value, path, depth)
     if isinstance(value, (list, tuple)):
         return [_plain(inner, f"{path}[{i}]", depth + 1) for i, inner in enumerate(value)]
-    if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
+    if isinstance(value, type):  # a class has the attributes of its values, and none of them
+        raise _no_json(value, path)
+    if hasattr(value, "__dataclass_fields__"):
         return _plain({f: getattr(value, f) for f in value.__dataclass_fields__}, path, depth)
     if hasattr(value, "tolist") and getattr(value, "size", 1 << 30) <= 1000:
         return _plain(value.tolist(), path, depth + 1)
@@ -181,7 +187,24 @@ def _plain(value: Any, path: str, depth: int) -> Any:
         return _plain(value.value, path, depth + 1)
     if hasattr(value, "isoformat"):
         return str(value.isoformat())
-    raise InvalidParam(
+    raise _no_json(value, path)
+
+
+def _plain_mapping(value: Mapping[Any, Any], path: str, depth: int) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, inner in value.items():
+        if not isinstance(key, (str, int, float)) or key == "":
+            what = "an empty key" if key == "" else f"the key {_short(key)}; keys must be text"
+            raise InvalidParam(f"param {path or 'params'!r} has {what}")
+        name = _plain_scalar(key if isinstance(key, str) else str(key), path)
+        if name in result:
+            raise InvalidParam(f"param {path or 'params'!r} has the key {name!r} twice, as text and as a number")
+        result[name] = _plain(inner, f"{path}.{name}" if path else name, depth + 1)
+    return result
+
+
+def _no_json(value: Any, path: str) -> InvalidParam:
+    return InvalidParam(
         f"param {path or 'params'!r} is a {type(value).__name__}, which has no JSON form: {_short(value)}",
         hint="give text, a number, a bool, None, a list or a dict of these",
     )

@@ -79,7 +79,8 @@ def run_program(run: Run, directory: str, command: list[str], *, keep_output: bo
         run.log_text(OUTPUT, text)
     status = 128 - code if code < 0 else code
     word = f"ended by {_signal_name(-code)}" if code < 0 else None
-    run.finish("finished" if status == 0 else "failed", exit_status=status, error=word)
+    ended = "finished" if status == 0 else "interrupted" if programs.ending else "failed"
+    run.finish(ended, exit_status=status, error=word)
     return status
 
 
@@ -88,7 +89,12 @@ class _Programs(list["subprocess.Popen[bytes]"]):
 
     ending = False
 
+    def interrupted(self, *_: object) -> None:
+        """Know of a Ctrl-C, which the program hears by itself."""
+        self.ending = True
+
     def end(self, *_: object) -> None:
+        """End the program."""
         self.ending = True
         for program in self:
             program.terminate()
@@ -106,7 +112,7 @@ def _signals() -> Iterator[_Programs]:
     old: list[Any] = []
     if threading.current_thread() is threading.main_thread():
         old = [
-            (signal.SIGINT, signal.signal(signal.SIGINT, lambda *_: None)),
+            (signal.SIGINT, signal.signal(signal.SIGINT, programs.interrupted)),
             (signal.SIGTERM, signal.signal(signal.SIGTERM, programs.end)),
         ]
     try:

@@ -4,9 +4,7 @@ Nothing here loads Arrow, pandas or a drawing library; sealing does, at `finish(
 training; a wrong argument raises at once and writes nothing.
 """
 
-import atexit
 import os
-import sys
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -15,13 +13,13 @@ from ledger import git
 from ledger.errors import Damage, InvalidValue, LedgerError, RunFinished, StorageFault, warn
 from ledger.format import entries as form
 from ledger.format import names, values
-from ledger.record import annotations, calls, pictures, seal, standing
+from ledger.record import annotations, calls, ending, pictures, seal, standing
 from ledger.store import files, fold, journal, writer
 from ledger.store.tree import Tree
 
 ROLL_BYTES = 64 << 20  # a journal of this size is sealed while the run goes on
 
-_open_runs: "dict[int, Run]" = {}
+_open_runs = ending.open_runs
 
 
 class Run:
@@ -42,6 +40,7 @@ class Run:
         since: int = 0,
         opened: form.Encoded | None = None,
         branch: str | None = None,
+        rank: int = 0,
     ) -> None:
         self.id, self.name, self.owner, self.attempt = id, name, owner, attempt
         self._tree, self._author, self._since = tree, author, since
@@ -50,6 +49,8 @@ class Run:
         self._forked = False
         self._ready = True  # neither finished nor forked: the short way of log() may be taken
         self._branch = branch
+        self._rank = rank  # above 0 it is in the context of whatever is logged; see `start.rank`
+        self.asked: seal.Closing | None = None  # what `finish` was asked for, if it could not be done
         self._next: dict[str, int] = {}  # without context: the step that comes next
         self._next_in: dict[tuple[str, str], int] = {}  # with context
         self._stored_steps: dict[str, int] | None = None if attempt > 1 or not owner else {}
@@ -57,7 +58,7 @@ class Run:
         self._roll_at = ROLL_BYTES
         header = writer.new_header(id, attempt, owner=owner, opened=opened)
         self._writer = writer.Writer(tree, header, since=since)
-        _open_runs[builtin_id(self)] = self
+        ending.add(self)
 
     def __repr__(self) -> str:
         return f"<ledger.Run {self.id}{' (finished)' if self._finished else ''}>"
@@ -100,7 +101,7 @@ class Run:
     def _log_checked(
         self, metrics: Mapping[str, Any], step: Any, split: str | None, context: Mapping[str, Any] | None
     ) -> None:
-        call = calls.check_rows(metrics, step, split, context)
+        call = calls.check_rows(metrics, step, split, self._with_rank(context))
         with self._lock:
             self._alive()
             if call.step is not None:
@@ -117,6 +118,11 @@ class Run:
                 self._writer.rows(at, call.context, calls.plain(group))
             if self._writer.end > self._roll_at:
                 self._roll()
+
+    def _with_rank(self, context: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        if not self._rank or not (context is None or isinstance(context, Mapping)):
+            return context
+        return {"rank": self._rank, **(context or {})}
 
     def _advance(self, name: str, context: str | None, following: int) -> None:
         if context is None:
@@ -140,7 +146,7 @@ class Run:
 
         A later value of the same metric replaces an earlier one; the earlier one stays in the run's history.
         """
-        call = calls.check_rows(metrics, None, split, context)
+        call = calls.check_rows(metrics, None, split, self._with_rank(context))
         with self._lock:
             self._alive()
             self._writer.rows(None, call.context, calls.plain(call.values))
@@ -164,17 +170,17 @@ class Run:
 
         With steps, charts of one name are a series of pictures.
         """
-        self._chart(calls.check_chart(name, pictures.to_picture(name, chart), step, context, caption))
+        self._chart(calls.check_chart(name, pictures.to_picture(name, chart), step, self._with_rank(context), caption))
 
     def log_text(self, name: str, text: str, step: int | None = None, *, caption: str | None = None) -> None:
         """Log a text of any length; it is kept like a chart, as `text/plain`."""
-        self._chart(calls.check_chart(name, pictures.from_text(str(text)), step, None, caption))
+        self._chart(calls.check_chart(name, pictures.from_text(str(text)), step, self._with_rank(None), caption))
 
     def log_file(
         self, name: str, path: "str | os.PathLike[str]", step: int | None = None, *, caption: str | None = None
     ) -> None:
         """Log a file's bytes; it is kept like a chart, with its extension where editors know it."""
-        self._chart(calls.check_chart(name, pictures.from_file(name, path), step, None, caption))
+        self._chart(calls.check_chart(name, pictures.from_file(name, path), step, self._with_rank(None), caption))
 
     def _chart(self, call: calls.ChartCall) -> None:
         with self._lock:
@@ -214,7 +220,7 @@ class Run:
             )
         if self._forked:
             self._forked, self._ready, self.owner = False, True, False
-            _open_runs[builtin_id(self)] = self
+            ending.add(self)
             since = standing.newest_time(self._tree, self.id)
             self._writer = writer.Writer(self._tree, writer.new_header(self.id, self.attempt), since=since)
 
@@ -223,22 +229,26 @@ class Run:
         full = self._writer
         if full.pending:
             return
-        header = writer.new_header(self.id, self.attempt)
-        try:
-            self._writer = writer.Writer(self._tree, header, since=full.time)
-        except StorageFault as fault:
-            self._roll_at = full.end + ROLL_BYTES
-            warn(f"{fault.message}; the full journal goes on")
-            return
-        self._writer.lost, self._roll_at = full.lost, ROLL_BYTES
-        thread = threading.Thread(target=self._seal_full, args=(full,), daemon=True, name="ledger-seal")
-        self._sealing.append(thread)
-        thread.start()
+        with ending.shielded():
+            try:
+                full.mend()
+                self._writer = writer.Writer(self._tree, writer.new_header(self.id, self.attempt), since=full.time)
+            except StorageFault as fault:
+                self._roll_at = full.end + ROLL_BYTES
+                warn(f"{fault.message}; the full journal goes on")
+                return
+            self._writer.carry_on(full)
+            self._roll_at = ROLL_BYTES
+            thread = threading.Thread(target=self._seal_full, args=(full,), daemon=True, name="ledger-seal")
+            self._sealing.append(thread)
+            thread.start()
 
     def _seal_full(self, full: writer.Writer) -> None:
         try:
             taken = seal.take(self._tree, os.path.relpath(full.path, self._tree.root), full.fd)
-            if taken is not None:
+            if taken is None:
+                warn(f"{full.path} has gone with its rows: somebody removed it while it was about to be sealed")
+            else:
                 seal.seal(self._tree, self.id, [taken], self._author)
         except (LedgerError, OSError) as error:
             # The journal keeps the rows; finish() takes it up again.
@@ -248,6 +258,7 @@ class Run:
         """Seal what was logged, and close the run if this process opened it. Calling it again does nothing.
 
         Raises StorageFault if rows could not be written; then the run is not finished, and the call can be repeated.
+        Where rows were given up (see `store/writer.py`) it raises once; repeated, it closes the run without them.
         """
         if status not in seal.STATUSES:
             raise InvalidValue(f"the status {status!r} is none of {', '.join(seal.STATUSES)}")
@@ -260,18 +271,20 @@ class Run:
             if self._forked:  # a child that logged nothing has nothing to seal
                 self._finished = True
                 return
+            self.asked = seal.Closing(status, exit_status=exit_status, error=error)
             self._writer.flush()
             for thread in self._sealing:
                 thread.join()
             with files.faults(f"finish run {self.id}"):
-                self._finish(seal.Closing(status, exit_status=exit_status, error=error))
+                self._finish(self.asked._replace(error=error or self._writer.gaps()))
             self._finished, self._ready = True, False
-            _open_runs.pop(builtin_id(self), None)
+            ending.discard(self)
         now = git.branch(self._tree.top) if self._branch is not None else None
         if now != self._branch:
             warn(f"the branch changed from {self._branch} to {now} while {self.id} ran; its files are here")
 
     def _finish(self, closing: seal.Closing) -> None:
+        self._tree.prepare()  # somebody may have removed it
         closes = self.owner and not fold.is_closed(self._tree, self.id)
         taken = self._take_left() if self.owner else []
         own = os.path.relpath(self._writer.path, self._tree.root)
@@ -279,6 +292,11 @@ class Run:
         mine = seal.take(self._tree, own, files.duplicate(self._writer.fd))
         if mine is not None:
             taken.insert(0, mine)
+        elif not seal.is_aside(self._tree, self.id, own, self._writer.fd):
+            raise StorageFault(
+                f"the journal of {self.id} is not at {self._writer.path} any more",
+                hint=f"where the ledger was moved to, this seals its rows: ledger finish {self.id}",
+            )
         seal.seal(self._tree, self.id, taken, self._author, closing if closes else None)
         self._writer.close()
 
@@ -296,6 +314,30 @@ class Run:
                 taken.append(item)
         return taken
 
+    def hold(self, seconds: float) -> bool:
+        """Keep all other threads out from now on; say whether that came about in time."""
+        if not self._lock.acquire(timeout=seconds):
+            return False
+        for thread in self._sealing:
+            thread.join(seconds)
+        return not any(thread.is_alive() for thread in self._sealing)
+
+    def begin_after(self, time: int) -> None:
+        """Let the rows that come lie after a time (us since 1970)."""
+        self._writer.time = max(self._writer.time, time + 1)
+
+    def withdraw(self) -> None:
+        """Take back a run that could not be begun, with its journal, which holds no row."""
+        self._writer.discard()
+        self._finished, self._ready = True, False
+        ending.discard(self)
+
+    def let_go(self) -> None:
+        """In a child after a fork: leave the parent's journal alone; the next call begins one of its own."""
+        self._lock = threading.RLock()
+        self._forked, self._ready, self._sealing = True, False, []
+        self._writer.close()
+
     def __enter__(self) -> "Run":
         return self
 
@@ -303,9 +345,9 @@ class Run:
         if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
             self.finish()
         elif isinstance(error, KeyboardInterrupt):
-            self.finish("interrupted", error=describe(error))
+            self.finish("interrupted", error=ending.describe(error))
         else:
-            self.finish("failed", error=describe(error))
+            self.finish("failed", error=ending.describe(error))
 
 
 class DisabledRun(Run):
@@ -319,38 +361,3 @@ class DisabledRun(Run):
         """Do nothing."""
 
     log_summary = log_metric = log_chart = log_text = log_file = log_params = tag = note = finish = log
-
-
-builtin_id = id
-
-
-def describe(error: BaseException) -> str:
-    """Return the last line of a traceback, redacted and not too long."""
-    from ledger.record.redact import redact_text
-
-    text = f"{type(error).__name__}: {error}".strip().rstrip(":")
-    return redact_text(text[:500].encode("utf-8", "backslashreplace").decode())
-
-
-def _finish_all() -> None:
-    """Close the runs that a script forgot; a failure here is said, and the journal keeps the rows."""
-    failed = getattr(sys, "last_type", None) or getattr(sys, "last_exc", None)
-    for run in list(_open_runs.values()):
-        error = getattr(sys, "last_value", None) if failed else None
-        try:
-            run.finish("failed" if failed else "finished", error=describe(error) if error is not None else None)
-        except LedgerError as fault:
-            print(f"ledger: {fault}", file=sys.stderr)  # noqa: T201 - there is nobody left to raise to
-
-
-def _after_fork_in_child() -> None:
-    """Let go of the parent's journals at once, so that a child that never logs does not keep them locked."""
-    for run in list(_open_runs.values()):
-        run._lock = threading.RLock()
-        run._forked, run._ready, run._sealing = True, False, []
-        run._writer.close()
-    _open_runs.clear()
-
-
-atexit.register(_finish_all)
-os.register_at_fork(after_in_child=_after_fork_in_child)

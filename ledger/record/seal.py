@@ -8,7 +8,7 @@ cover is skipped, by writer and seq.
 import time as clock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ledger.errors import NoSuchRun
+from ledger.errors import InvalidValue, NoSuchRun
 from ledger.format import entries as form
 from ledger.format import layout
 from ledger.store import blobs, entries, files, fold, journal, segments
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SEALED = "journal/sealed"
 STATUSES = ("finished", "failed", "interrupted")
+_PATIENCE_S = 5.0  # how long `finish` waits for a call of the shell that is in a journal
 _KEEP_NS = 86_400 * 1_000_000_000
 _swept: set[str] = set()
 
@@ -51,21 +52,23 @@ class Closing(NamedTuple):
     error: str | None = None
 
 
-def take(tree: Tree, path: str, fd: int | None = None) -> Taken | None:
-    """Take up a journal whose writer is gone (or the one that `fd` holds already); None if somebody holds it."""
+def take(tree: Tree, path: str, fd: int | None = None, *, patience_s: float = 0.05) -> Taken | None:
+    """Take up a journal whose writer is gone (or the one that `fd` holds already); None if somebody holds it.
+
+    A reader may be asking whether it is held, and a call of the shell may be in it: wait `patience_s` for them.
+    """
     full = tree.path(path)
     if fd is None:
         try:
             fd = files.open_append(full, create=False)
         except FileNotFoundError:
             return None
-        for wait in (0.0, 0.005, 0.02, 0.05):  # a reader may be asking whether it is held
-            clock.sleep(wait)
-            if files.lock(fd, wait=False):
-                break
-        else:
-            files.close(fd)
-            return None
+        until = clock.monotonic() + patience_s
+        while not files.lock(fd, wait=False):
+            if clock.monotonic() > until:
+                files.close(fd)
+                return None
+            clock.sleep(0.005)
     if not files.is_same(fd, full):
         files.close(fd)
         return None
@@ -84,14 +87,22 @@ def seal(
         with files.faults(f"seal run {run}"):
             sealed = _seal(tree, run, taken, author, closing, late)
             for item in taken:
-                name = f"{run}-{item.path.rpartition('/')[2]}"
-                files.move(tree.path(item.path), tree.path(f"{SEALED}/{name}"))
+                files.move(tree.path(item.path), tree.path(_aside(run, item.path)))
             files.remove_folder_if_empty(tree.path(layout.journal_folder(run)))
             _sweep(tree)
             return sealed
     finally:
         for item in taken:
             files.close(item.fd)
+
+
+def _aside(run: str, path: str) -> str:
+    return f"{SEALED}/{run}-{path.rpartition('/')[2]}"
+
+
+def is_aside(tree: Tree, run: str, path: str, fd: int) -> bool:
+    """Say whether an open journal was sealed already, and put aside."""
+    return files.is_same(fd, tree.path(_aside(run, path)))
 
 
 def _seal(tree: Tree, run: str, taken: list[Taken], author: str, closing: Closing | None, late: bool) -> Sealed:
@@ -241,7 +252,15 @@ def finish(tree: Tree, run: str, author: str, closing: Closing | None, *, force:
     found = journal.presence(tree, run)
     wanted = [*found.left, *found.shared]
     wanted += [path for path in found.foreign if force or idle(tree, path)]
-    taken = [item for path in wanted if (item := take(tree, path)) is not None]
+    taken = []
+    for path in wanted:
+        item = take(tree, path, patience_s=_PATIENCE_S)
+        if item is not None:
+            taken.append(item)
+        elif tree.exists(path):  # else somebody sealed it meanwhile
+            for other in taken:
+                files.close(other.fd)
+            raise InvalidValue(f"a process holds {path}, so the run {run} cannot be closed", hint="try again later")
     if fold.is_closed(tree, run):
         return seal(tree, run, taken, author, None)
     return seal(tree, run, taken, author, closing or Closing("interrupted", sealer=True))

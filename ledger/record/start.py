@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ledger import git
@@ -18,7 +19,27 @@ from ledger.store.state import RunState
 from ledger.store.tree import Tree
 from ledger.store.writer import now_us
 
+RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK")  # torchrun, Slurm, Open MPI, MPICH
 UNNAMED = "LEDGER_RUN_UNNAMED"  # the run that `ledger run` named after its program, for want of a better name
+
+
+def rank() -> int:
+    """Return which of the processes of one job this is, by the first of RANKS that says so; 0 where none does."""
+    for variable in RANKS:
+        text = os.environ.get(variable, "")
+        if text.isascii() and text.isdigit():
+            return int(text[:9])
+    return 0
+
+
+@contextmanager
+def _withdrawn_if_it_fails(run: Run) -> Iterator[None]:
+    """Take a run back that cannot be begun: nothing of it is left to be closed later."""
+    try:
+        yield
+    except BaseException:
+        run.withdraw()
+        raise
 
 
 def prepare(tree: Tree) -> bool:
@@ -102,8 +123,10 @@ def start(tree: Tree, name: str | None, **given: Any) -> Run:
     """Open a new run that this process owns. Takes what `encode_open` takes."""
     entry, encoded = encode_open(tree, default_name() if name is None else name, **given)
     prepare(tree)
-    run = Run(tree, entry.run, entry.name, entry.author, since=entry.time_us, opened=encoded, branch=_branch(entry.git))
-    entries.write_encoded(tree, entry.run, encoded.name, encoded.data)
+    more: dict[str, Any] = {"opened": encoded, "branch": _branch(entry.git), "rank": rank()}
+    run = Run(tree, entry.run, entry.name, entry.author, since=entry.time_us, **more)
+    with _withdrawn_if_it_fails(run):
+        entries.write_encoded(tree, entry.run, encoded.name, encoded.data)
     return run
 
 
@@ -133,7 +156,8 @@ def create_closed(
     prepare(tree)
     pictured = [pictures.store(tree, *chart) for chart in charts]
     run = Run(tree, entry.run, entry.name, entry.author, since=entry.time_us, opened=encoded)
-    entries.write_encoded(tree, entry.run, encoded.name, encoded.data)
+    with _withdrawn_if_it_fails(run):
+        entries.write_encoded(tree, entry.run, encoded.name, encoded.data)
     for call in rows:
         run._writer.rows(call.step, call.context, plain(call.values))
     for fields in pictured:
@@ -156,8 +180,9 @@ def join(tree: Tree, run: str, name: str | None, **given: Any) -> Run:
         operations.append(annotations.set_operation("name", names.check_run_name(name)))
     author = provenance.author(tree.top)
     since, attempt = standing.newest_time(tree, run), standing.attempt_of(tree, run)
-    joined = Run(tree, run, state.name, author, attempt=attempt, owner=False, since=since)
-    annotations.annotate(tree, run, operations, author)
+    joined = Run(tree, run, state.name, author, attempt=attempt, owner=False, since=since, rank=rank())
+    with _withdrawn_if_it_fails(joined):
+        annotations.annotate(tree, run, operations, author)
     return joined
 
 
@@ -190,19 +215,23 @@ def resume(tree: Tree, run: str, name: str | None, *, step: int | None = None, *
             f"the run {run} is running: a process holds its journal",
             hint=f"wait for it, or join it: LEDGER_RUN={run}",
         )
-    operations = _additions(fold.fold(tree, run), name, given, f"resumed {run}")
+    state = fold.fold(tree, run)
+    operations = _additions(state, name, given, f"resumed {run}")
     source = provenance.collect(tree.top, tree.root)
-    taken = [item for path in [*found.left, *found.shared] if (item := seal.take(tree, path)) is not None]
-    if taken:
-        seal.seal(tree, run, taken, source.author)
     number = standing.attempt_of(tree, run) + 1
-    before = entries.read_all(tree, layout.run_folder(run), run).read
-    time = max(now_us(), standing.newest_time(tree, run) + 1)
-    header = form.header("resume", run, time, source.author, entries.heads(before))
-    entries.write(tree, form.Resume(**header, attempt=number, step=step, git=source.git, program=source.program))
-    name = fold.fold(tree, run).name
-    resumed = Run(tree, run, name, source.author, attempt=number, since=time, branch=_branch(source.git))
-    annotations.annotate(tree, run, operations, source.author)
+    more: dict[str, Any] = {"attempt": number, "branch": _branch(source.git), "rank": rank()}
+    # The journal first: a run that is open again, or was never closed, always has one that tells who left it.
+    resumed = Run(tree, run, state.name, source.author, since=standing.newest_time(tree, run), **more)
+    with _withdrawn_if_it_fails(resumed):
+        taken = [item for path in [*found.left, *found.shared] if (item := seal.take(tree, path)) is not None]
+        if taken:
+            seal.seal(tree, run, taken, source.author)
+        before = entries.read_all(tree, layout.run_folder(run), run).read
+        time = max(now_us(), standing.newest_time(tree, run) + 1)
+        header = form.header("resume", run, time, source.author, entries.heads(before))
+        entries.write(tree, form.Resume(**header, attempt=number, step=step, git=source.git, program=source.program))
+        resumed.begin_after(time)
+        annotations.annotate(tree, run, operations, source.author)
     return resumed
 
 

@@ -13,8 +13,20 @@ def put(tree: Tree, data: bytes, extension: str) -> str:
     """Store bytes and return their sha256 (64 hex digits); bytes that are there already cost no write."""
     sha256 = hashlib.sha256(data).hexdigest()
     with files.faults(f"write the blob {sha256[:16]} ({len(data)} bytes)"):
-        files.write_whole(tree.path(layout.blob_path(sha256, extension)), data)
+        target = tree.path(layout.blob_path(sha256, extension))
+        if files.exists(target):
+            if not _holds(target, data):
+                files.remove(target)  # damaged: what is logged again heals it
+            files.touch(target)  # young again, so that no `ledger gc` under way takes what is being named anew
+        files.write_whole(target, data)
     return sha256
+
+
+def _holds(path: str, data: bytes) -> bool:
+    try:
+        return files.read(path) == data
+    except (OSError, DamagedFile):
+        return False
 
 
 def get(tree: Tree, sha256: str, extension: str) -> bytes:

@@ -146,13 +146,18 @@ class Catalog:
                 continue
             try:
                 state = fold.fold(self.tree, found.run)
-                rows.append(_Row(found, names, journals, settled, state, _encode(state)))
+                packed = _encode(state)
+                _decode(packed)  # what cannot be read back would break the answers about all other runs
+                rows.append(_Row(found, names, journals, settled, state, packed))
             except Damage as damage:
                 self.damaged[found.run] = damage
                 gone.add(found.run)
             except FileNotFoundError as error:
                 self.damaged[found.run] = DamagedFile(f"a file of run {found.run} has gone while it was read: {error}")
             except NoSuchRun:  # an empty folder, as git leaves them
+                gone.add(found.run)
+            except Exception as error:  # whatever one run's files do, the other runs stay in view
+                self.damaged[found.run] = fold.unreadable(found.run, error)
                 gone.add(found.run)
         try:
             self._write(rows, gone)
@@ -197,6 +202,10 @@ class Catalog:
         """Return what tells whether a run's journals changed: their names, sizes and times."""
         items = sorted(i for i in self.tree.scan(layout.journal_folder(run)) if i.name.endswith(".journal"))
         return "\n".join(f"{i.name} {i.size} {i.mtime}" for i in items).encode()
+
+    def damaged_names(self) -> dict[str, str]:
+        """Return what the runs that cannot be read are called, by id: as they were opened, else by their id."""
+        return {run: fold.opened_name(self.tree, run) for run in sorted(self.damaged, reverse=True)}
 
     def check(self, run: str) -> None:
         """Raise the damage that kept a run from being read, if there is any."""

@@ -79,14 +79,21 @@ def heads(found: list[Read]) -> list[str]:
 def retracted(found: list[Read]) -> set[str]:
     """Return the targets (entry ids, or the run id) that a retraction not itself retracted takes out of view."""
     targets = {read.id: read.entry.target for read in found if isinstance(read.entry, entries.Retract)}
-    # A retraction may be retracted in turn. Follow each chain from its end; a circle, which honest writers cannot
-    # make since an entry names only older ones, counts as in force.
-    in_force: dict[str, bool] = {}
-
-    def stands(id: str, path: frozenset[str]) -> bool:
-        if id not in in_force:
-            against = [other for other, target in targets.items() if target == id and other not in path]
-            in_force[id] = not any(stands(other, path | {id}) for other in against)
-        return in_force[id]
-
-    return {target for id, target in targets.items() if stands(id, frozenset({id}))}
+    # A retraction may be retracted in turn. An entry stands once every retraction of it is known to fall, and falls
+    # once one of them is known to stand. What is left then are circles, which honest writers cannot make since an
+    # entry names only older ones: they count as in force.
+    against: dict[str, int] = {}
+    for target in targets.values():
+        against[target] = against.get(target, 0) + 1
+    in_force: dict[str, bool] = {id: True for id in targets if id not in against}
+    queue = list(in_force)
+    while queue:
+        id = queue.pop()
+        target = targets[id]
+        if target not in targets or target in in_force:
+            continue
+        against[target] -= 1
+        if in_force[id] or not against[target]:
+            in_force[target] = not in_force[id]
+            queue.append(target)
+    return {target for id, target in targets.items() if in_force.get(id, True)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from typing import NamedTuple
 from ledger.errors import DamagedFile, StorageFault
 
 TEMPORARY = ".tmp-"
+_BLOCK = 1 << 20  # bytes that are read at once where a file need not be held whole
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # which a fifo would make us wait without
 
 
@@ -29,21 +31,37 @@ class Item(NamedTuple):
     size: int
 
 
+class Thing(NamedTuple):
+    """Anything in a folder, links and temporary files among them: its type as `stat` has it, size and time (ns)."""
+
+    name: str
+    mode: int
+    size: int
+    mtime: int
+
+
 def read(path: str) -> bytes:
     """Return the bytes of a file; raises FileNotFoundError, and DamagedFile for a link or a folder."""
+    fd, found = _open_file(path)
+    try:
+        return _read_all(fd, found)
+    finally:
+        os.close(fd)
+
+
+def _open_file(path: str) -> tuple[int, int]:
+    """Open a regular file; return it with its size."""
     try:
         fd = os.open(path, _READ)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EISDIR):
             raise DamagedFile(f"{path} is not a regular file") from None
         raise
-    try:
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode):
-            raise DamagedFile(f"{path} is not a regular file")
-        return _read_all(fd, found.st_size)
-    finally:
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode):
         os.close(fd)
+        raise DamagedFile(f"{path} is not a regular file")
+    return fd, found.st_size
 
 
 def read_head(path: str, count: int) -> bytes:
@@ -51,6 +69,15 @@ def read_head(path: str, count: int) -> bytes:
     fd = os.open(path, _READ)
     try:
         return read_at(fd, 0, count)
+    finally:
+        os.close(fd)
+
+
+def read_tail(path: str, count: int) -> bytes:
+    """Return the last bytes of a file; raises FileNotFoundError."""
+    fd = os.open(path, _READ)
+    try:
+        return read_at(fd, max(0, os.fstat(fd).st_size - count), count)
     finally:
         os.close(fd)
 
@@ -86,6 +113,31 @@ def scan(folder: str) -> list[Item]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     return items
+
+
+def everything(folder: str) -> list[Thing]:
+    """Return whatever is in a folder, by name; raises OSError where it cannot be listed."""
+    things = []
+    with os.scandir(folder) as found:
+        for entry in found:
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            things.append(Thing(entry.name, status.st_mode, status.st_size, status.st_mtime_ns))
+    return sorted(things)
+
+
+def sha256(path: str) -> str:
+    """Return the sha256 of a file, read block by block; raises OSError, and DamagedFile for what is no file."""
+    fd, found = _open_file(path)
+    try:
+        digest, block = hashlib.sha256(), min(found + 1, _BLOCK)
+        while chunk := os.read(fd, block):
+            digest.update(chunk)
+        return digest.hexdigest()
+    finally:
+        os.close(fd)
 
 
 def times(folder: str) -> dict[str, int]:
@@ -128,6 +180,11 @@ def is_folder(path: str) -> bool:
         return False
 
 
+def is_link(path: str) -> bool:
+    """Say whether there is a symbolic link of this name."""
+    return os.path.islink(path)
+
+
 def exists(path: str) -> bool:
     """Say whether there is something of this name."""
     return os.path.lexists(path)
@@ -165,27 +222,25 @@ def write_all(folder: str, named: Sequence[tuple[str, bytes]], *, settle: bool =
     if not missing:
         return
     make_folder(folder)
-    begun: list[tuple[int, str, str]] = []
+    temporaries = [os.path.join(folder, f"{TEMPORARY}{os.urandom(6).hex()}") for _ in missing]
+    begun: list[int] = []
     try:
-        for name, data in missing:
-            temporary = os.path.join(folder, f"{TEMPORARY}{os.urandom(6).hex()}")
+        for (_, data), temporary in zip(missing, temporaries, strict=True):
             fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-            begun.append((fd, temporary, os.path.join(folder, name)))
+            begun.append(fd)
             _write_bytes(fd, data)
-            if len(missing) > 1:
-                os.posix_fadvise(
-                    fd, 0, 0, os.POSIX_FADV_DONTNEED
-                )  # begins to write it out, so that one commit serves all
-        for fd, _, _ in begun:
+            if len(missing) > 1:  # begins to write it out, so that one commit serves all
+                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        for fd in begun:
             os.fsync(fd)
-        for _, temporary, path in begun:
-            os.rename(temporary, path)
+        for (name, _), temporary in zip(missing, temporaries, strict=True):
+            os.rename(temporary, os.path.join(folder, name))
     except BaseException:
-        for _, temporary, _ in begun:
+        for temporary in temporaries:  # also one that Ctrl-C came upon as it was made
             remove(temporary)
         raise
     finally:
-        for fd, _, _ in begun:
+        for fd in begun:
             os.close(fd)
     if settle:
         sync_folder(folder)
@@ -211,6 +266,14 @@ def sync_folder(path: str) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def touch(path: str) -> None:
+    """Set a file's time to now, if it is there and ours to touch."""
+    try:
+        os.utime(path)
+    except (FileNotFoundError, PermissionError):
+        pass
 
 
 def remove(path: str) -> None:
@@ -312,6 +375,11 @@ def is_same(fd: int, path: str) -> bool:
         return False
     here = os.fstat(fd)
     return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+
+
+def is_removed(fd: int) -> bool:
+    """Say whether an open file has no name any more."""
+    return os.fstat(fd).st_nlink == 0
 
 
 @contextmanager

@@ -6,7 +6,7 @@ than not at all; a file that has gone since it was listed makes the whole look s
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ledger.errors import Damage, DamagedFile, NoSuchRun
+from ledger.errors import RESTORE, Damage, DamagedFile, LedgerError, NoSuchRun, warn
 from ledger.format import entries as form
 from ledger.format import layout
 from ledger.format.names import metric_key
@@ -44,7 +44,17 @@ def gather(tree: Tree, run: str, *, with_rows: bool = True) -> Gathered:
             # A sealer may have moved a journal, or a copy may still be under way: look again before saying so.
             if attempt == _TRIES - 1:
                 raise
+        except (LedgerError, OSError):
+            raise
+        except Exception as error:
+            raise unreadable(run, error) from error
     raise AssertionError
+
+
+def unreadable(run: str, error: Exception) -> DamagedFile:
+    """Return what to raise where the files of a run made its reader fail in a way that nobody foresaw."""
+    text = (str(error).splitlines() or ["nothing more is known"])[0][:200]
+    return DamagedFile(f"run {run} cannot be read: {type(error).__name__}: {text}", hint=RESTORE)
 
 
 def _gather(tree: Tree, run: str, with_rows: bool) -> Gathered:
@@ -106,6 +116,19 @@ def _opened(found: list[entries.Read], loaded: list[journal.Loaded]) -> form.Ope
     return None
 
 
+def opened_name(tree: Tree, run: str) -> str:
+    """Return what a run was called when it was opened, though it cannot be read; a part of its id if need be."""
+    folder = tree.folder_of(run)
+    for name in tree.names(folder):
+        try:
+            entry = form.decode(tree.read(f"{folder}/{name}"), name) if "-open-" in name else None
+        except (Damage, OSError):
+            continue
+        if isinstance(entry, form.Open):
+            return entry.name
+    return run[16:-13]
+
+
 def attempts(found: list[entries.Read], retracted: set[str]) -> list[Any]:
     """Return the resumed attempts of a run in order."""
     from ledger.store.shown import Attempt
@@ -120,6 +143,8 @@ def attempts(found: list[entries.Read], retracted: set[str]) -> list[Any]:
 def rows(tree: Tree, run: str, which: str = "shown") -> "tuple[Rows, dict[tuple[str, int], str]]":
     """Return the rows of a run, `stored`, `valid` or `shown`, and the reasons of undefined ones by (writer, seq)."""
     gathered = gather(tree, run)
+    for notice in gathered.notices:
+        warn(f"run {run}: {notice}")
     return choose(gathered, which), gathered.reasons
 
 

@@ -120,14 +120,16 @@ def presence(tree: Tree, run: str) -> Presence:
 
 
 def last_time(tree: Tree, run: str) -> int:
-    """Return the newest time in the journals of a run (us), 0 where there is none."""
+    """Return the newest time in the journals of a run (us), 0 where there is none; from their ends alone."""
     newest = 0
     for path in paths(tree, run):
         try:
-            data = tree.read(path)
-            found = read_header(data, path)
+            salt = frame.decode_prefix(tree.read_head(path, frame.PREFIX_SIZE), path)
+            last = frame.last_frame(tree.read_tail(path, _HEAD_BYTES), salt)
+            if last is None:  # the last frame is longer than that
+                last = frame.last_frame(tree.read(path), salt)
         except (FileNotFoundError, DamagedFile):
             continue
-        if found and (last := frame.last_frame(data, found[0])) is not None:
-            newest = max(newest, last.payload[2] if last.payload[0] != frame.HEADER else found[1].time)
+        if last is not None:
+            newest = max(newest, frame.time_of(last.payload))
     return newest

@@ -57,7 +57,7 @@ def read(tree: Tree, folder: str, segment: Segment, run: str) -> "Rows":
         ) from None
     if hashlib.sha256(data).hexdigest() != segment.sha256:
         raise DamagedFile(f"the segment {path} is damaged: its bytes do not have its sha256", hint=RESTORE)
-    runs, rows = columns.decode(data, path)
+    runs, rows = columns.decode(data, path, segment.rows)
     if len(rows) != segment.rows or (runs and runs != [run]):
         raise DamagedFile(
             f"the segment {path} holds {len(rows)} rows of {', '.join(runs) or 'no run'}; "

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from ledger.errors import NoLedger
+from ledger.errors import DamagedFile, NoLedger
 from ledger.format import layout
 from ledger.store import files
 
@@ -18,23 +18,44 @@ class Tree:
     def __init__(self, root: str) -> None:
         self.root = os.path.abspath(root)
         self.top = os.path.dirname(self.root)
+        self._plain: set[str] = set()  # folders under `root` that are no links
 
     def path(self, relative: str) -> str:
-        """Return the absolute path of a path under `.ledger`."""
+        """Return the absolute path of a path under `.ledger`; raises DamagedFile for a link on the way."""
+        self._check(os.path.dirname(relative))
         return os.path.join(self.root, relative)
+
+    def _folder(self, relative: str) -> str:
+        self._check(relative)
+        return os.path.join(self.root, relative)
+
+    def _check(self, folder: str) -> None:
+        # A clone may bring links: nothing is read or written through one. What was a folder once stays looked at.
+        if not folder or folder in self._plain:
+            return
+        self._check(os.path.dirname(folder))
+        path = os.path.join(self.root, folder)
+        if files.is_link(path):
+            raise DamagedFile(f"{path} is a symbolic link", hint="a ledger's folders must be folders: remove the link")
+        if files.is_folder(path):
+            self._plain.add(folder)
 
     def run_times(self) -> dict[str, int]:
         """Return when each run's folder was last changed (ns), by name; whatever else lies there is among them."""
         found: dict[str, int] = {}
-        for day in files.subfolders(self.path("runs")):
-            found.update(files.times(self.path(f"runs/{day}")))
+        for day in files.subfolders(self._folder("runs")):
+            times = files.times(self.path(f"runs/{day}"))
+            for run in found.keys() & times.keys():  # copied: the one that lies where it belongs is read
+                if layout.run_folder(run) != f"runs/{day}/{run}":
+                    del times[run]
+            found.update(times)
         return found
 
     def folder_of(self, run: str) -> str:
         """Return the folder of a run: where it belongs, unless somebody put it under another day."""
         path = layout.run_folder(run)
         if not files.exists(self.path(path)):
-            for day in files.subfolders(self.path("runs")):
+            for day in files.subfolders(self._folder("runs")):
                 if files.exists(self.path(f"runs/{day}/{run}")):
                     return f"runs/{day}/{run}"
         return path
@@ -45,15 +66,19 @@ class Tree:
 
     def names(self, folder: str) -> list[str]:
         """Return the names in a folder, sorted."""
-        return files.names(self.path(folder))
+        return files.names(self._folder(folder))
 
     def scan(self, folder: str) -> list[files.Item]:
         """Return what is in a folder, with times and sizes."""
-        return files.scan(self.path(folder))
+        return files.scan(self._folder(folder))
 
     def read_head(self, path: str, count: int) -> bytes:
         """Return the first bytes of a file; raises FileNotFoundError."""
         return files.read_head(self.path(path), count)
+
+    def read_tail(self, path: str, count: int) -> bytes:
+        """Return the last bytes of a file; raises FileNotFoundError."""
+        return files.read_tail(self.path(path), count)
 
     def read(self, path: str) -> bytes:
         """Return the bytes of a file; raises FileNotFoundError."""

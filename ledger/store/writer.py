@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time as clock
+from collections import deque
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from ledger.format.entries import Encoded
 
 SYNC_US = 5_000_000  # a power cut takes at most the rows of the last 5 s (and of a pause after them)
-PENDING_MAX = 64 << 20  # bytes of rows kept in memory while the disk refuses them
+# Bytes of rows kept in memory while the disk refuses them: about a million calls, and twice that in memory.
+# What comes when it is full is given up and counted; what came before is kept, so that the rows up to there are whole.
+PENDING_MAX = 64 << 20
 _TAIL = 1 << 16
 _pack = HEAD.pack
 _now = clock.time_ns
@@ -46,6 +49,7 @@ class Writer:
     """One journal being written. When `rows` returns, the bytes are with the kernel: SIGKILL cannot take them.
 
     When the disk refuses, frames stay in memory in their order, one warning is given, and each later call tries again.
+    When somebody removes the journal, it is written again from the open file, which keeps every byte.
     """
 
     def __init__(self, tree: Tree, header: Header, *, since: int) -> None:
@@ -54,10 +58,12 @@ class Writer:
         self.path = tree.path(layout.journal_path(header.run, header.writer))
         self.seq = 0
         self.time = since + 1
-        self.pending: list[bytes] = []
+        self.pending: deque[bytes] = deque()
         self.pending_bytes = 0
-        self.lost = 0
+        self.given_up = 0  # calls that came when memory was full
+        self._to_say = 0  # of these, what `flush` has not raised for
         self._fault: OSError | None = None
+        self._unsynced = False
         self._salt = int.from_bytes(os.urandom(4), "little")
         data = frame.encode_prefix(self._salt) + frame.encode_header(header, self._salt)
         with files.faults(f"begin a journal of run {header.run}"):
@@ -102,7 +108,7 @@ class Writer:
             self._refused(error, data)
             return
         if written != size + 12:
-            self._refused(OSError(28, "the disk took a part of a row only"), data)
+            self._refused(self._cut(written), data)
             return
         self.end += written
         if time - self._synced > SYNC_US:
@@ -122,63 +128,111 @@ class Writer:
         self._retry()
         if self.pending_bytes > PENDING_MAX and self.pending:
             self.pending_bytes -= len(self.pending.pop())
-            self.lost += 1
+            self.given_up += 1
+            self._to_say += 1
+            if self._to_say == 1:
+                warn(
+                    f"{PENDING_MAX >> 20} MiB of rows of run {self.run} wait for the disk: what is logged from now on "
+                    "is given up until it takes them. finish() will say how many calls that were."
+                )
 
     def _refused(self, error: OSError, data: bytes) -> None:
         self.pending.append(data)
         self.pending_bytes += len(data)
-        try:
-            files.truncate(self.fd, self.end)
-        except OSError:
-            pass
         self._warn(error)
 
+    def _cut(self, written: int) -> OSError:
+        """Take back what a short write left; by the file's size, since a call may have been interrupted before."""
+        try:
+            files.truncate(self.fd, files.size(self.fd) - written)
+        except OSError:  # then a reader jumps over it
+            pass
+        return OSError(28, "the disk took a part of a row only")
+
     def _warn(self, error: OSError) -> None:
-        if self._fault is None:
+        first, self._fault = self._fault is None, error
+        if first:
             warn(
                 f"cannot write to {self.path}: {error.strerror or error}. The training goes on; rows are kept "
                 "in memory and written when it becomes possible."
             )
-        self._fault = error
 
     def _retry(self) -> None:
         while self.pending:
             data = self.pending[0]
             try:
                 written = files.append(self.fd, data)
-                if written != len(data):
-                    raise OSError(28, "the disk took a part of a row only")
             except OSError as error:
-                try:
-                    files.truncate(self.fd, self.end)
-                except OSError:
-                    pass
                 self._warn(error)
                 return
+            if written != len(data):
+                self._warn(self._cut(written))
+                return
             self.end += written
-            self.pending_bytes -= len(self.pending.pop(0))
+            self.pending_bytes -= len(self.pending.popleft())
         self._fault = None
 
     def _sync(self, time: int) -> None:
         self._synced = time
         try:
+            self.mend()
             if not self._settled:  # the journal's own name, once; a run that is over sooner needs it never
                 folder = os.path.dirname(self.path)
                 files.sync_folder(folder)
                 files.sync_folder(os.path.dirname(folder))
                 self._settled = True
             files.sync_data(self.fd)
-        except OSError as error:
-            self._warn(error)
+        except (OSError, StorageFault) as error:
+            first, self._unsynced = not self._unsynced, True
+            if first:
+                warn(
+                    f"cannot bring {self.path} to the disk: {error}. The training goes on; rows are with the system, "
+                    "but a power cut would take them, and finish() will try again."
+                )
+        else:
+            self._unsynced = False
+
+    def mend(self) -> None:
+        """Write the journal again if somebody removed it; raises StorageFault where that cannot be done."""
+        if not files.is_removed(self.fd):
+            return
+        with files.faults(f"write {self.path} again, which was removed"):
+            fd = self._create(files.read_at(self.fd, 0, files.size(self.fd)))
+        files.close(self.fd)
+        self.fd, self._settled = fd, False
+        warn(f"{self.path} was removed while run {self.run} went on: it is written again, with all its rows.")
 
     def flush(self) -> None:
-        """Write what is pending; raises StorageFault if something still cannot be written."""
+        """Write what is pending; raises StorageFault if something cannot be written, and once if rows were given up."""
+        self.mend()
         self._retry()
-        if self.pending or self.lost:
+        if self.pending:
             raise StorageFault(
-                f"{len(self.pending) + self.lost} calls of run {self.run} could not be written: {self._fault}",
+                f"{len(self.pending) + self._to_say} calls of run {self.run} could not be written: {self._fault}",
                 hint=f"what was written is in {self.path}; free the disk, then: ledger finish {self.run}",
             ) from self._fault
+        if self._to_say:
+            count, self._to_say = self._to_say, 0
+            raise StorageFault(
+                f"{count} calls of run {self.run} were given up: the disk refused them, and memory for them was full",
+                hint="all others are written; call finish() again to close the run without them",
+            )
+
+    def carry_on(self, other: Writer) -> None:
+        """Take over what the writer before this one has to say of calls that were given up."""
+        self.given_up, self._to_say = other.given_up, other._to_say
+
+    def gaps(self) -> str | None:
+        """Return what is to be said of the run for good: how many calls were given up."""
+        return f"{self.given_up} calls were given up while the disk refused them" if self.given_up else None
+
+    def discard(self) -> None:
+        """Remove the journal, which holds no row."""
+        try:
+            files.remove(self.path)
+        except OSError:  # an empty journal says nothing
+            pass
+        self.close()
 
     def close(self) -> None:
         """Let the journal go; its lock with it."""
@@ -244,7 +298,7 @@ class SharedWriter:
         while last is None and base > 0:
             base = max(0, base - _TAIL if base == end else 0)
             last = frame.last_frame(files.read_at(fd, base, end - base), self.salt)
-        if last is None:
+        if last is None or last.payload[0] not in (frame.HEADER, ROWS, CHART):
             return False
         if base + last.end < end:  # a call was killed half-way through its write
             files.truncate(fd, base + last.end)

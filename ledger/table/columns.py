@@ -180,7 +180,10 @@ def step(column: Column, state: RunState, schema: "Schema") -> int | None:
 
 
 def find(state: RunState, key: str, schema: "Schema") -> Summary | None:
-    """Return a run's summary of a metric under its canonical name or any alias of it, the canonical name first."""
+    """Return a run's summary of a metric: under this very key, else its canonical name, else any alias of that."""
+    found = state.metrics.get(key)
+    if found is not None:
+        return found
     canonical = schema.canonical(key)
     found = state.metrics.get(canonical)
     if found is not None:
@@ -292,8 +295,24 @@ def known(states: Iterable[RunState]) -> list[str]:
         *FIELDS,
         "tag",
         *(f"params.{name}" for name in sorted(params, key=natural)),
-        *sorted(metrics, key=metric_order),
+        *(spelled(key) for key in sorted(metrics, key=metric_order)),
     ]
+
+
+def spelled(key: str) -> str:
+    """Return the column that reads this metric's last value: its key, or where that means something else `metrics.KEY`.
+
+    A metric called like a field is `metrics.status`; a name with ` as ` or quotes in it is quoted.
+    """
+    quoted = key.replace('"', '""')
+    for text in (key, f"metrics.{key}"):
+        try:
+            found = parse(text)
+        except InvalidFilter:
+            continue
+        if (found.kind, found.name, found.statistic) == ("metric", key, "last"):
+            return text
+    return f'metrics."{quoted}"'
 
 
 def check(columns: Iterable[Column], states: Sequence[RunState], schema: "Schema | None" = None) -> None:
@@ -324,8 +343,14 @@ def unknown(column: Column, states: Sequence[RunState]) -> InvalidFilter:
     if kind == "metric" and (bare := re.sub(r"(?i)(:| )(asc|desc)$", "", column.name)) in names and bare != column.name:
         sign = "-" if column.name.lower().endswith("desc") else ""
         return InvalidFilter(f"no run has a metric {column.name!r}", hint=f"to sort by it, write {sign}{bare}")
+    if kind == "metric" and (param_name := f"params.{column.name}") in names:
+        hint = f"it is a parameter: write {param_name}"
+        return InvalidFilter(f"no run here has a metric {column.name!r}", hint=hint)
     near = nearest(column.text if kind == "parameter" else column.name, names)
+    near = list(dict.fromkeys([*near, *(twin for name in near if (twin := f"metrics.{name}") in names)]))
     hint = f"the nearest known: {', '.join(near)}" if near else "`ledger show RUN` lists the names that a run has"
+    if kind == "metric" and FIELDS.keys() & set(near):
+        hint += "; a metric called like a field of the run is metrics.NAME"
     return InvalidFilter(f"no run here has a {kind} {column.name!r}", hint=hint)
 
 

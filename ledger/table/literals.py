@@ -73,6 +73,8 @@ def test(kind: str, name: str, op: str, literal: Literal, now_us: int) -> Test:
     Ages count back from `now_us`. Raises InvalidFilter where the two types can never meet.
     """
     value = literal.value
+    if kind in ("time", "duration") and op in ("~", "contains"):
+        raise InvalidFilter(f"{op!r} does not go with {name}", hint="write <, <=, =, >= or >")
     if kind == "time" and literal.type in ("time", "text"):
         start, end = _span(value)
         return lambda found: _within(op, found, start, end)

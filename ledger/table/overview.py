@@ -26,32 +26,53 @@ class Overview(NamedTuple):
     goals: list[str | None]
 
     def plain_rows(self) -> list[list[Any]]:
-        """Return the rows for a file: times as RFC 3339 text, undefined values absent."""
+        """Return the rows for a file: times as RFC 3339 text, tags joined; undefined values stay Undefined."""
         return [[_plain(column, value) for column, value in zip(self.columns, row, strict=True)] for row in self.rows]
 
 
 def overview(states: Sequence[RunState], specs: Sequence[str], schema: Schema) -> Overview:
     """Return the columns asked for, or those that a list shows unasked; raises InvalidFilter for an unknown one."""
-    chosen = [columns.parse(spec) for spec in specs] if specs else default_columns(states)
+    chosen = [columns.parse(spec) for spec in specs] if specs else default_columns(states, schema)
     columns.check(chosen, states, schema)
     rows = [[columns.value(column, state, schema) for column in chosen] for state in states]
     return Overview(list(states), chosen, rows, [_goal(column, schema) for column in chosen])
 
 
-def default_columns(states: Sequence[RunState]) -> list[Column]:
-    """Return id, name, status, created, then tags if any, the params that differ, and the metrics most runs have."""
+def default_columns(states: Sequence[RunState], schema: Schema) -> list[Column]:
+    """Return id, name, status, created, then tags if any, the params that differ, and the metrics most runs have.
+
+    The heading of a param is its name alone unless a field or a metric is called so; `text` can always be typed back.
+    """
     specs = ["id", "name", "status", "created"]
     if any(state.tags for state in states):
         specs.append("tag")
+    counts = _counts(states, schema)
+    common = sorted(counts, key=lambda key: (-counts[key], _split_rank(key), columns.metric_order(key)))[:METRICS_MAX]
+    chosen = [columns.parse(spec) for spec in specs]
+    taken = {*columns.FIELDS, "tag", "tags", *counts}
+    for name in _differing(states):
+        text = f"params.{name}"
+        chosen.append(Column("param", name, None, text if name in taken else name, text))
+    for key in sorted(common, key=columns.metric_order):
+        text = columns.spelled(key)
+        chosen.append(Column("metric", key, "last", text, text))
+    return chosen
+
+
+def _counts(states: Sequence[RunState], schema: Schema) -> dict[str, int]:
+    """Return how many runs have each metric; aliases are joined under the canonical name unless a run has two."""
     counts: dict[str, int] = {}
     for state in states:
         for key in state.metrics:
             if "{" not in key:
                 counts[key] = counts.get(key, 0) + 1
-    common = sorted(counts, key=lambda key: (-counts[key], _split_rank(key), columns.metric_order(key)))[:METRICS_MAX]
-    chosen = [columns.parse(spec) for spec in specs]
-    chosen += [Column("param", name, None, name, f"params.{name}") for name in _differing(states)]
-    return chosen + [Column("metric", key, "last", key, key) for key in sorted(common, key=columns.metric_order)]
+    spellings: dict[str, list[str]] = {}
+    for key in counts:
+        spellings.setdefault(schema.canonical(key), []).append(key)
+    for name, keys in spellings.items():
+        if len(keys) > 1 and all(sum(key in state.metrics for key in keys) < 2 for state in states):
+            counts[name] = sum(counts.pop(key) for key in keys)
+    return counts
 
 
 def _differing(states: Sequence[RunState]) -> list[str]:
@@ -109,8 +130,6 @@ def frame(states: Sequence[RunState], specs: Sequence[str], schema: Schema) -> "
 
 
 def _plain(column: Column, value: Any) -> Any:
-    if isinstance(value, Undefined):
-        return None
     if value is not None and column.kind == "field" and columns.FIELDS.get(column.name) == "time":
         return rfc3339(value)
     return " ".join(value) if column.kind == "tag" else value

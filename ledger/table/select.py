@@ -7,7 +7,7 @@ A run is named by its id, a unique beginning of it (or of its 12 hex digits), it
 import fnmatch
 from collections.abc import Sequence
 
-from ledger.errors import AmbiguousRun, InvalidFilter, NoSuchRun
+from ledger.errors import AmbiguousRun, InvalidFilter, NoSuchMetric, NoSuchRun
 from ledger.format import ids
 from ledger.schema import Schema
 from ledger.store.catalog import Catalog
@@ -55,14 +55,13 @@ def _one(catalog: Catalog, word: str, schema: Schema, retracted: bool) -> str:
             tags = {tag for state in catalog.states() for tag in state.tags}
             raise NoSuchRun(f"no run has the tag {rest!r}", hint=_near(columns.nearest(rest, tags)))
         return tagged[0].id
-    named = catalog.by_name(word)
-    if named:
-        return named[0]
-    if retracted:
+    if retracted:  # to be restored: the removed one is meant, whoever else has the name now
         gone = [id for id, name, is_gone in catalog.ids() if is_gone and name == word]
         if gone:
             return gone[0]
-    return _by_prefix(catalog, word)
+    # A run that cannot be read still has its name: an older one, or none, must not be taken for it.
+    named = catalog.by_name(word)[:1] + [id for id, name in catalog.damaged_names().items() if name == word]
+    return max(named) if named else _by_prefix(catalog, word)
 
 
 def _newest(catalog: Catalog, word: str) -> str:
@@ -79,7 +78,10 @@ def _newest(catalog: Catalog, word: str) -> str:
 def _extreme(catalog: Catalog, word: str, schema: Schema) -> str:
     column = columns.parse(word)
     states = catalog.states()
-    columns.check([column], states, schema)
+    try:
+        columns.check([column], states, schema)
+    except InvalidFilter as error:
+        raise NoSuchMetric(error.message, hint=error.hint) from None
     ranked = []
     for state in states:
         value = columns.value(column, state, schema)
@@ -95,9 +97,10 @@ def _extreme(catalog: Catalog, word: str, schema: Schema) -> str:
 def _by_prefix(catalog: Catalog, word: str) -> str:
     found: list[str] = []
     if len(word) >= PREFIX_MIN:
-        found = catalog.by_prefix(word)
+        found = [*catalog.by_prefix(word), *(id for id in catalog.damaged if id.startswith(word))]
         if not found and all(c in "0123456789abcdef" for c in word):
-            found = [id for id, _, _ in catalog.ids() if id.rpartition("-")[2].startswith(word)]
+            known = [*(id for id, _, _ in catalog.ids()), *catalog.damaged]
+            found = [id for id in known if id.rpartition("-")[2].startswith(word)]
     if len(found) > 1:
         shown = "\n".join(f"  {id}" for id in found[:10])
         raise AmbiguousRun(
@@ -118,6 +121,11 @@ def _unknown(catalog: Catalog, word: str) -> NoSuchRun:
 
 def _near(near: list[str]) -> str:
     return f"did you mean {', '.join(near)}? (see: ledger ls)" if near else "see: ledger ls"
+
+
+def removed(catalog: Catalog, name: str) -> str | None:
+    """Return the newest removed run of a name, if there is one."""
+    return next((id for id, other, gone in catalog.ids() if gone and other == name), None)
 
 
 def nearest_names(catalog: Catalog, word: str) -> list[str]:

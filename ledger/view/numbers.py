@@ -7,7 +7,7 @@ print differently, and the same decimals throughout so that decimal points line 
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 DIGITS_LEAST = 4  # significant digits that every group gets, unless fewer hold its values exactly
 DIGITS_SOFT = 6  # growth ends here unless values that differ would still print the same
@@ -17,23 +17,29 @@ _WHOLE_HIGH = 15  # whole floats up to here are written in full
 _EXACT_INT = 2**53  # above it a float no longer holds every integer
 
 
+class Undefined(NamedTuple):
+    """Stands in a group for a value that is not defined, whatever the reason says."""
+
+    reason: str
+
+
 def column(values: Sequence[Any]) -> list[str]:
     """Write a group of numbers alike; return one text per value.
 
     None is written `-`, a bool `true` or `false`, an undefined value (an object with a `reason`) `undefined`. Values
     that are not zero never print as zero: those below 1e-4, or from 1e6 on, get an exponent (in whole groups: floats
-    from 1e15 on). Zeros at the end are left out where no value of the group was rounded.
+    from 1e15 on). -0.0 keeps its sign. Zeros at the end are left out where no value of the group was rounded.
     """
     finite = [v for v in values if is_number(v) and is_finite(v)]
     whole = all(isinstance(v, int) or v.is_integer() for v in finite)
-    signed_zero = len({math.copysign(1.0, v) for v in finite if v == 0}) == 2
+    signed_zero = any(v == 0 and math.copysign(1.0, v) < 0 for v in finite)
     high = _WHOLE_HIGH if whole else _FIXED_HIGH
     in_full = {v for v in finite if isinstance(v, int) and (whole or abs(v) >= _EXACT_INT)}
     rest = {float(v) for v in finite if v not in in_full}
     fixed = sorted(v for v in rest if v == 0 or _FIXED_LOW <= _exponent(v) < high)
     tiny_or_huge = sorted(rest.difference(fixed))
     texts: dict[float | int, str] = {v: str(v) for v in in_full}
-    texts.update(_fixed(fixed, whole))
+    texts.update(_fixed(fixed, whole, signed_zero))
     texts.update(_scientific(tiny_or_huge))
     return [_written(v, texts, signed_zero) for v in values]
 
@@ -115,10 +121,10 @@ def _written(value: Any, texts: dict[float | int, str], signed_zero: bool) -> st
     return texts[value]
 
 
-def _fixed(values: list[float], whole: bool) -> dict[float, str]:
-    """Write distinct values without exponent, all with the same decimals."""
+def _fixed(values: list[float], whole: bool, signed_zero: bool) -> dict[float, str]:
+    """Write distinct values without exponent, all with the same decimals; whole ones with one beside a -0.0."""
     if whole:
-        return {v: f"{v:.0f}" for v in values}
+        return {v: f"{v:.{int(signed_zero)}f}" for v in values}
     lowest = min((_exponent(v) for v in values if v), default=0)
 
     def write(digits: int) -> list[str]:
@@ -160,6 +166,11 @@ def _enough(values: list[float], write: Callable[[int], list[str]]) -> list[str]
 
 def _all_exact(texts: Iterable[str], values: Iterable[float]) -> bool:
     return all(float(text) == value for text, value in zip(texts, values, strict=True))
+
+
+def plural(count: int, noun: str) -> str:
+    """Write a count with its noun: `1 run`, `2 runs`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def duration(seconds: float | None) -> str:

@@ -95,11 +95,12 @@ def render_table(
     color: bool = False,
     width: int | None = None,
 ) -> str:
-    """Lay out a table for the terminal; `align` has a letter per column: `l`, `L`, `r` or `.` (decimal points in line).
+    """Lay out a table for the terminal; `align` has a letter per column: `l`, `L`, `h`, `r` or `.` (decimal points).
 
     Columns stand two spaces apart, a thin line under the headings. Wider than `width`, `l` columns are shortened with
-    `…`, the others and numbers never; still too wide, the columns are wrapped into blocks that each begin with the
-    first one, so that nothing is lost. `L` is left-aligned too; columns beyond `align` are `l`.
+    `…`, `h` ones too except for their heading, the others and numbers never; still too wide, the columns are wrapped
+    into blocks that each begin with the first one, so that nothing is lost. `L` is left-aligned too; columns beyond
+    `align` are `l`.
     """
     kinds = align.ljust(len(headings), "l")
     cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
@@ -107,8 +108,12 @@ def render_table(
     texts = [[clean(c.text) + ("*" if c.style == "best" else "") for c in row] for row in cells]
     names = [clean(heading) for heading in headings]
     columns = [_lay_out(names[i], [row[i] for row in texts], kinds[i]) for i in range(len(names))]
-    flexible = [i for i in range(len(names)) if kinds[i] == "l"]
-    columns = _shrink(columns, flexible, width)
+    floors = {
+        i: max(_floor(c.texts), display_width(names[i]) if kinds[i] == "h" else 0)
+        for i, c in enumerate(columns)
+        if kinds[i] in "lh"
+    }
+    columns = _shrink(columns, floors, width)
     blocks = _blocks([column.width for column in columns], width)
     return "\n".join(_block([columns[i] for i in b], [[row[i] for i in b] for row in styles], color) for b in blocks)
 
@@ -122,7 +127,7 @@ def _lay_out(heading: str, texts: list[str], kind: str) -> _Column:
 
 def _pad(text: str, width: int, kind: str) -> str:
     space = " " * (width - display_width(text))
-    return text + space if kind in "lL" else space + text
+    return text + space if kind in "lLh" else space + text
 
 
 def _align_points(texts: list[str]) -> list[str]:
@@ -148,14 +153,17 @@ def _total(widths: Sequence[int]) -> int:
     return sum(widths) + 2 * (len(widths) - 1)
 
 
-def _shrink(columns: list[_Column], flexible: list[int], width: int | None) -> list[_Column]:
-    """Shorten the widest text columns, level by level, until the table fits or they are all at their floor."""
+def _shrink(columns: list[_Column], floors: dict[int, int], width: int | None) -> list[_Column]:
+    """Shorten the widest text columns, level by level, until the table fits or they are all at their floor.
+
+    `floors` has the least width of each column that may be shortened.
+    """
     excess = 0 if width is None else _total([c.width for c in columns]) - width
-    if width is None or excess <= 0 or not flexible:
+    if width is None or excess <= 0 or not floors:
         return columns
     widths = [c.width for c in columns]
-    floors = {i: min(widths[i], _floor(columns[i].texts)) for i in flexible}
-    while excess > 0 and (loose := [i for i in flexible if widths[i] > floors[i]]):
+    floors = {i: min(widths[i], floor) for i, floor in floors.items()}
+    while excess > 0 and (loose := [i for i in floors if widths[i] > floors[i]]):
         widest = max(loose, key=lambda i: widths[i])
         level = max([floors[widest], *(widths[i] for i in loose if widths[i] < widths[widest])])
         cut = min(excess, widths[widest] - level)
@@ -255,13 +263,24 @@ def render_markdown(headings: Sequence[str], rows: Sequence[Sequence[Any]], alig
     columns = [format_values([row[i] for row in rows]) for i in range(len(headings))]
     given = align.ljust(len(headings))
     right = [(kind if asked == " " else asked) != "l" for asked, (_, kind) in zip(given, columns, strict=True)]
-    lines = [_markdown_row(headings), "|" + "|".join(" ---: " if r else " --- " for r in right) + "|"]
-    lines.extend(_markdown_row([texts[i] for texts, _ in columns]) for i in range(len(rows)))
-    return "\n".join(lines) + "\n"
+    cells = [[texts[i] for texts, _ in columns] for i in range(len(rows))]
+    return markdown_table(headings, cells, "".join("r" if r else "l" for r in right))
 
 
-def _markdown_row(texts: Sequence[str]) -> str:
-    return "| " + " | ".join(_markdown(text) for text in texts) + " |"
+def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[Cell | str]], align: str) -> str:
+    """Write cells as a Markdown table: `r` and `.` of `align` are right-aligned, a `best` cell is bold."""
+    rule = "|" + "|".join(" ---: " if kind in "r." else " --- " for kind in align) + "|"
+    return "\n".join([_markdown_row(headings), rule, *map(_markdown_row, rows)]) + "\n"
+
+
+def _markdown_row(cells: Sequence[Cell | str]) -> str:
+    return "| " + " | ".join(map(_markdown_cell, cells)) + " |"
+
+
+def _markdown_cell(cell: Cell | str) -> str:
+    if isinstance(cell, str):
+        return _markdown(cell)
+    return f"**{_markdown(cell.text)}**" if cell.style == "best" else _markdown(cell.text)
 
 
 def _markdown(text: str) -> str:

@@ -1,13 +1,12 @@
-"""What the terminal shows for `ls`, `show`, `compare`, `diff` and `charts`: values in, one text ending in LF out.
+"""What the terminal shows for `ls`, `show` and `charts`: values in, one text ending in LF out.
 
 Each function decides rows, digits, marks and order; `rows.py` lays them out. Colour never says anything that a sign or
 a word does not say too. Nothing here reads a file, a clock or the terminal.
 """
 
-import math
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ledger.table.columns import flatten, metric_order
 from ledger.view import numbers
@@ -21,7 +20,6 @@ from ledger.view.rows import (
     paint,
     render_facts,
     render_table,
-    shorten,
 )
 
 __all__ = [
@@ -29,19 +27,13 @@ __all__ = [
     "clean",
     "display_width",
     "render_charts",
-    "render_comparison",
-    "render_diff",
     "render_run",
     "render_runs",
     "render_table",
 ]
 
 _STATUS = {"running": "bold", "failed": "worse", "interrupted": "warn", "open": "warn"}
-_VERDICTS = {"better": "✓ better", "worse": "✗ worse", "same": "same", "unknown": "? unknown"}
-_VERDICT_STYLES = {"better": "better", "worse": "worse", "same": "dim", "unknown": "warn"}
 _METRIC_ALIGN = {"metric": "L", "last": ".", "best": ".", "min": ".", "max": ".", "mean": "."}
-_ACROSS_MOST = 8  # runs that stand side by side
-_NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def metric_heading(name: str, goal: str | None, unit: str | None = None) -> str:
@@ -125,103 +117,6 @@ def _best(raw: Sequence[Any], goal: str | None) -> set[int]:
     return {i for i, v in enumerate(raw) if numbers.is_number(v) and v == top}
 
 
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def run_headings(runs: Sequence[Any], limit: int | None = None) -> list[str]:
-    """Return a heading per run: its name, and where names repeat as much of the id's random end as tells them apart.
-
-    Names wider than `limit` columns lose their middle, unless two would then read alike.
-    """
-    names = [clean(str(run.name)) for run in runs]
-    shorter = names if limit is None else [shorten(name, limit) for name in names]
-    names = shorter if len(set(shorter)) == len(set(names)) else names
-    ends = [str(run.id).rpartition("-")[2] for run in runs]
-    length = 4
-    while length < 12 and len({end[:length] for end in ends}) < len(set(ends)):
-        length += 1
-    return [f"{name} {end[:length]}" if names.count(name) > 1 else name for name, end in zip(names, ends, strict=True)]
-
-
-def render_comparison(
-    comparison: Any, *, all_params: bool = False, color: bool = False, width: int | None = None
-) -> str:
-    """Write `ledger compare`: metrics, then the params that differ (`all_params`: all), then the charts.
-
-    Runs stand side by side; more than eight of them, or too many for `width`, stand below each other. Where a heading
-    is not the run's whole name, a table before the others says which run it is.
-    """
-    runs, ids = list(comparison.runs), [run.id for run in comparison.runs]
-    labels = [metric_heading(row.name, row.goal, getattr(row, "unit", None)) for row in comparison.metrics]
-    names = run_headings(runs)
-    room = 0 if width is None else width - max(map(display_width, labels), default=12) - 2 * len(runs)
-    if width is not None and len(runs) <= _ACROSS_MOST and sum(max(10, display_width(name)) for name in names) > room:
-        names = run_headings(runs, max(10, room // len(runs)))
-    sections = []
-    whole = [str(run.name) for run in runs]
-    pairs = [[n, i if whole.count(w) > 1 else w] for n, i, w in zip(names, ids, whole, strict=True) if n != clean(w)]
-    if pairs:
-        sections.append(render_table(["run", "in full"], pairs, align="LL", color=color, width=width))
-    metrics, reasons = _metric_cells(comparison.metrics, ids, names)
-    if metrics:
-        body = _facing("metric", labels, names, metrics, ".", color, width)
-        sections.append(body + "".join(paint(reason, "dim", color) + "\n" for reason in reasons))
-    shown = [row for row in comparison.params if all_params or _differs(row, ids)]
-    equal = len(comparison.params) - len(shown)
-    cells = [[Cell(_param(row, run) or "-") for run in ids] for row in shown]
-    body = _facing("param", [row.name for row in shown], names, cells, "l", color, width) if shown else ""
-    if equal:
-        body += paint(f"({_plural(equal, 'param')} equal)", "dim", color) + "\n"
-    charts = [_chart_row(row, ids, names) for row in comparison.charts]
-    sections += [body] if body else []
-    if charts:
-        sections.append(render_table(["chart", "pictures", "runs"], charts, align="LL", color=color, width=width))
-    return "\n".join(sections) if sections else "nothing to compare: no metrics, params or charts\n"
-
-
-def _facing(
-    corner: str, labels: list[str], names: list[str], cells: list[list[Cell]], kind: str, color: bool, width: int | None
-) -> str:
-    """Lay out cells[label][run] with the runs side by side, or below each other where that reads better."""
-    rows: list[list[Cell | str]] = [[label, *row] for label, row in zip(labels, cells, strict=True)]
-    upright = render_table([corner, *names], rows, align="L" + kind * len(names), color=color, width=width)
-    if len(names) <= _ACROSS_MOST and upright.count("\n") == len(labels) + 2:
-        return upright
-    rows = [[name, *(row[i] for row in cells)] for i, name in enumerate(names)]
-    across = render_table(["run", *labels], rows, align="l" + kind * len(labels), color=color, width=width)
-    return across if len(names) > _ACROSS_MOST or across.count("\n") <= upright.count("\n") else upright
-
-
-def _metric_cells(metrics: Sequence[Any], ids: list[str], names: list[str]) -> tuple[list[list[Cell]], list[str]]:
-    """Return the cells per metric, its digits chosen over all runs, and a line per undefined value."""
-    cells: list[list[Cell]] = []
-    reasons: list[str] = []
-    for row in metrics:
-        raw = [row.values.get(run) for run in ids]
-        best = set(row.best or ()) if len({v for v in raw if numbers.is_number(v)}) > 1 else set()
-        texts = zip(numbers.column(raw), ids, strict=True)
-        cells.append([Cell(text, "best" if run in best else None) for text, run in texts])
-        undefined = [(name, v.reason) for name, v in zip(names, raw, strict=True) if hasattr(v, "reason")]
-        reasons.extend(clean(f"{row.name} of {name} is undefined: {reason}") for name, reason in undefined)
-    return cells, reasons
-
-
-def _param(row: Any, run: str) -> str | None:
-    return format_value(row.values[run]) if run in row.values else None
-
-
-def _differs(row: Any, ids: list[str]) -> bool:
-    return len({_param(row, run) for run in ids}) > 1
-
-
-def _chart_row(row: Any, ids: list[str], names: list[str]) -> list[str]:
-    """Say which runs have a chart, and whether their pictures are the same."""
-    holders = [name for name, run in zip(names, ids, strict=True) if run in row.runs]
-    pictures = "-" if len(holders) < 2 else "equal" if row.equal else "differ"
-    return [row.name, pictures, "all" if len(holders) == len(ids) else ", ".join(holders)]
-
-
 def render_run(state: Any, schema: Any = None, *, color: bool = False, width: int | None = None) -> str:
     """Write `ledger show`: what is said of the run, its params, metrics, charts and notices."""
     sections = [render_facts(_header(state), color=color)]
@@ -294,7 +189,7 @@ def _metric_table(metrics: Mapping[str, Any], schema: Any, color: bool, width: i
         s, goal = metrics[key], goals[key]
         best = {"maximize": s.max, "minimize": s.min}.get(goal or "")
         at = {"maximize": s.max_step, "minimize": s.min_step}.get(goal or "")
-        last = s.last if s.undefined is None else _Undefined(s.undefined)
+        last = s.last if s.undefined is None else numbers.Undefined(s.undefined)
         values = numbers.column([last, best, s.min, s.max, s.mean])
         texts = dict(zip(("last", "best", "min", "max", "mean"), values, strict=True))
         texts["metric"] = metric_heading(key, goal, None if schema is None else schema.metric(key).unit)
@@ -303,10 +198,6 @@ def _metric_table(metrics: Mapping[str, Any], schema: Any, color: bool, width: i
         rows.append([Cell(texts[h], "best" if h == "best" and best is not None else None) for h in headings])
     align = "".join(_METRIC_ALIGN.get(h, "r") for h in headings)
     return render_table(headings, rows, align=align, color=color, width=width)
-
-
-class _Undefined(NamedTuple):
-    reason: str
 
 
 def render_charts(charts: Sequence[Any], *, color: bool = False, width: int | None = None) -> str:
@@ -336,63 +227,3 @@ def _steps(steps: Sequence[int | None]) -> str:
     if not known:
         return "-"
     return str(known[0]) if len(known) == 1 else f"{known[0]}–{known[-1]} ({len(known)})"
-
-
-def render_diff(
-    diff: Mapping[str, Any],
-    goals: Mapping[str, str | None] | None = None,
-    *,
-    show_all: bool = False,
-    color: bool = False,
-    width: int | None = None,
-) -> str:
-    """Write `ledger diff A B` of two runs from the document of `table.diff`; `goals` adds arrows to metric names.
-
-    What changed comes first; equal metrics and charts are counted in a last line unless `show_all`.
-    """
-    runs = [[word, diff[key]["name"], diff[key]["id"]] for word, key in (("old", "a"), ("new", "b"))]
-    sections = [render_table(["", "run", "id"], runs, align="LlL", color=color, width=width)]
-    order = {verdict: i for i, verdict in enumerate(("worse", "better", "unknown", "same"))}
-    metrics = sorted(diff.get("metrics", {}).items(), key=lambda item: (order.get(item[1]["verdict"], 2), item[0]))
-    rows = [
-        _diff_row(metric_heading(key, (goals or {}).get(key)), row)
-        for key, row in metrics
-        if show_all or row["verdict"] != "same"
-    ]
-    if rows:
-        headings = ["metric", "old", "new", "diff", "verdict"]
-        sections.append(render_table(headings, rows, align="L...L", color=color, width=width))
-    for title, noun, write in (("params", "param", format_value), ("versions", "package", str)):
-        changes = sorted((diff.get(title) or {}).items())
-        pairs = [[key, *(write(row[k]) if k in row else "-" for k in ("old", "new"))] for key, row in changes]
-        if pairs:
-            sections.append(render_table([noun, "old", "new"], pairs, align="L", color=color, width=width))
-    code, charts = diff.get("code") or {}, diff.get("charts") or {}
-    if code.get("old") != code.get("new"):
-        sides = [[word, str(code.get(word) or "-")[:12]] for word in ("old", "new")]
-        sections.append(render_table(["", "commit"], sides, color=color, width=width))
-    words = ["added", "removed", "changed", *(["same"] if show_all else [])]
-    changed = [[str(chart), word] for word in words for chart in charts.get(word) or ()]
-    if changed:
-        sections.append(render_table(["chart", "change"], changed, align="L", color=color, width=width))
-    counts = ((len(metrics) - len(rows), "metric"), (0 if show_all else len(charts.get("same") or ()), "chart"))
-    same = [_plural(count, noun) for count, noun in counts if count]
-    if same:
-        sections.append(paint(f"({' and '.join(same)} the same)", "dim", color) + "\n")
-    return "\n".join(sections)
-
-
-def _diff_row(name: str, row: Mapping[str, Any]) -> list[Cell | str]:
-    old, new, diff = (
-        _Undefined(row[f"{key}_undefined"]) if f"{key}_undefined" in row else _number(row.get(key))
-        for key in ("old", "new", "diff")
-    )
-    verdict = str(row["verdict"])
-    style = _VERDICT_STYLES.get(verdict)
-    texts = numbers.difference(old, new, diff)
-    return [name, texts[0], texts[1], Cell(texts[2], style), Cell(_VERDICTS.get(verdict, verdict), style)]
-
-
-def _number(value: Any) -> Any:
-    """Return a number of a document; one that was encoded has texts for what is not finite."""
-    return _NON_FINITE.get(value, value) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""The public surface: a ledger is opened, read and added to; nothing prints; what is asked for and is not here is said."""
+"""The public surface: a ledger is opened, read and added to; nothing prints; what is not here is said."""
 
 import os
 from pathlib import Path

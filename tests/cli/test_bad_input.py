@@ -156,7 +156,7 @@ CASES: list[tuple[list[str], int, str]] = [
     (["ls", "--limit", "-1"], 2, "--limit"),
     (["ls", "--status", "done"], 2, "done"),
     (["ls", "--nope"], 2, "--nope"),
-    (["ls", "best:nope"], 4, ""),
+    (["ls", "best:nope"], 4, "nope"),
     (["lss"], 2, "ls"),
     (["init", "nowhere"], 2, "nowhere"),
     (["-C", "nowhere", "ls"], 2, "nowhere"),
@@ -214,10 +214,22 @@ def test_without_a_ledger_nothing_comes_of_it(workdir: Path, cli: Cli) -> None:
         (workdir / name).touch()
     before = snapshot(workdir)
     for verb in (
-        ["ls"], ["show", "a"], ["compare", "a"], ["diff", "a", "b"], ["charts", "a"], ["tag", "a", "x"], ["note", "a", "x"],
-        ["rename", "a", "b"], ["rm", "a"], ["restore", "a"], ["export"], ["schema"], ["status"], ["finish", "a"],
+        ["ls"],
+        ["show", "a"],
+        ["compare", "a"],
+        ["diff", "a", "b"],
+        ["charts", "a"],
+        ["tag", "a", "x"],
+        ["note", "a", "x"],
+        ["rename", "a", "b"],
+        ["rm", "a"],
+        ["restore", "a"],
+        ["export"],
+        ["schema"],
+        ["status"],
+        ["finish", "a"],
         ["finish", "--stale"],
-    ):  # fmt: skip
+    ):
         check_error(cli(*verb), 4, "there is no .ledger in", verb)
     for arguments, code, _ in CASES:
         if arguments[0] in ("log", "start") and code == 2 and "GONE" not in arguments:
@@ -230,15 +242,28 @@ def test_without_a_ledger_nothing_comes_of_it(workdir: Path, cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("lines", "named"),
     [
-        ('{"loss": "abc"}\n', "line 1"), ("{bad\n", "line 1"), ('ok: 1\n{"x": [1]}\n', "line 2"), ('{"x": 1e999}\n', "1e999"),
-        ('{"x": 1, "step": 1.5}\n', "1.5"), ('{"x": 1, "step": "1"}\n', "step"), ('{"x": 1, "context": 5}\n', "context"),
-        ('{"x": 1, "context": {"a": []}}\n', "a=[]"), ('{"x": 1, "split": 5}\n', "int"), ('{"": 1}\n', "is empty"),
-        ('{"a\\u0007": 1}\n', "control character"), ('{"a\\ud800": 1}\n', "\\ud800"), (f"x: {NINES}\n", "float64"),
-        (f'{{"x": {NINES}}}\n', "line 1"), (f"x: 1 (step {NINES})\n", "2^62"), ('{"x": null}\n', "NoneType"),
-        ("[" * 5 + '\n{"x": ' + '{"y": ' * 3000 + "1" + "}" * 3001 + "\n", "line 2"), ('{"x": 9007199254740993}\n', "2^53"),
-        (f"x: 1 (step {2**63})\n", "2^62"), ('{"x": true, "x/y": {"z": "t"}}\n', "x/y/z"),
+        ('{"loss": "abc"}\n', "line 1"),
+        ("{bad\n", "line 1"),
+        ('ok: 1\n{"x": [1]}\n', "line 2"),
+        ('{"x": 1e999}\n', "1e999"),
+        ('{"x": 1, "step": 1.5}\n', "1.5"),
+        ('{"x": 1, "step": "1"}\n', "step"),
+        ('{"x": 1, "context": 5}\n', "context"),
+        ('{"x": 1, "context": {"a": []}}\n', "a=[]"),
+        ('{"x": 1, "split": 5}\n', "int"),
+        ('{"": 1}\n', "is empty"),
+        ('{"a\\u0007": 1}\n', "control character"),
+        ('{"a\\ud800": 1}\n', "\\ud800"),
+        (f"x: {NINES}\n", "float64"),
+        (f'{{"x": {NINES}}}\n', "line 1"),
+        (f"x: 1 (step {NINES})\n", "2^62"),
+        ('{"x": null}\n', "NoneType"),
+        ("[" * 5 + '\n{"x": ' + '{"y": ' * 3000 + "1" + "}" * 3001 + "\n", "line 2"),
+        ('{"x": 9007199254740993}\n', "2^53"),
+        (f"x: 1 (step {2**63})\n", "2^62"),
+        ('{"x": true, "x/y": {"z": "t"}}\n', "x/y/z"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("target", ["closed", "open"])
 def test_a_line_that_cannot_be_logged_is_left_out_and_said(
     used: Path, cli: Cli, lines: str, named: str, target: str
@@ -274,7 +299,9 @@ def rewrite(path: Path, **changes: Any) -> None:
     data = json.dumps({**json.loads(path.read_text()), **changes}).encode()
     path.unlink()
     stamp = path.name[:22]
-    (path.parent / f"{stamp}-{changes.get('kind', 'open')}-{hashlib.sha256(data).hexdigest()[:16]}.json").write_bytes(data)
+    (path.parent / f"{stamp}-{changes.get('kind', 'open')}-{hashlib.sha256(data).hexdigest()[:16]}.json").write_bytes(
+        data
+    )
 
 
 @pytest.mark.parametrize(
@@ -287,7 +314,9 @@ def rewrite(path: Path, **changes: Any) -> None:
         ({"time": "yesterday"}, "not a time"),
     ],
 )
-def test_a_file_that_cannot_be_read_costs_its_run_only(used: Path, cli: Cli, changes: dict[str, Any], text: str) -> None:
+def test_a_file_that_cannot_be_read_costs_its_run_only(
+    used: Path, cli: Cli, changes: dict[str, Any], text: str
+) -> None:
     """Exit 5 with the file named, whatever is asked of that run; the others are listed, and answer."""
     (path,) = [path for path in entry_files("open") if "-baseline-" in path.parent.name]
     run = path.parent.name
@@ -321,11 +350,15 @@ def test_a_damaged_segment_is_never_another_answer(used: Path, cli: Cli) -> None
 @pytest.mark.parametrize(
     ("text", "line", "key"),
     [
-        ('[metric.x]\ngaol = "maximize"\n', 2, "gaol"), ("[metric.x]\n\ngoal = 5\n", 3, "goal"),
-        ('[metric.x]\ntolerance = "a"\n', 2, "tolerance"), ("[metrics.x]\n", 1, "metrics"), ("x = [1\n", 2, "TOML"),
-        ('[metric.x]\nrange = [1]\n', 2, "range"), ("[gate.x]\nmax_drop = nan\n", 2, "max_drop"),
+        ('[metric.x]\ngaol = "maximize"\n', 2, "gaol"),
+        ("[metric.x]\n\ngoal = 5\n", 3, "goal"),
+        ('[metric.x]\ntolerance = "a"\n', 2, "tolerance"),
+        ("[metrics.x]\n", 1, "metrics"),
+        ("x = [1\n", 2, "TOML"),
+        ("[metric.x]\nrange = [1]\n", 2, "range"),
+        ("[gate.x]\nmax_drop = nan\n", 2, "max_drop"),
     ],
-)  # fmt: skip
+)
 def test_a_schema_with_a_mistake_names_line_and_key(used: Path, cli: Cli, text: str, line: int, key: str) -> None:
     """Exit 2, from every verb that needs it; a loop that logs to a run by its id is not stopped."""
     run = cli("start", "b").out.strip()
@@ -343,7 +376,12 @@ def test_a_schema_with_a_mistake_names_line_and_key(used: Path, cli: Cli, text: 
 def test_params_that_json_cannot_hold(used: Path) -> None:
     """From Python: the param is named by its path, and nothing is written."""
     before = snapshot(used)
-    for params, name in (({"a": {"b": object()}}, "a.b"), ({"a": [1, {2}]}, "a[1]"), ({"f": lambda: 1}, "f"), ({"x": 1j}, "x")):
+    for params, name in (
+        ({"a": {"b": object()}}, "a.b"),
+        ({"a": [1, {2}]}, "a[1]"),
+        ({"f": lambda: 1}, "f"),
+        ({"x": 1j}, "x"),
+    ):
         with pytest.raises(ledger.LedgerError) as caught:
             ledger.start("a", params=params)
         assert (caught.value.code, caught.value.exit_code) == ("invalid-param", 2)
@@ -361,15 +399,24 @@ def test_a_full_disk_is_exit_74(used: Path, cli: Cli, monkeypatch: pytest.Monkey
     def refuse(*_: Any, **__: Any) -> int:
         raise OSError(28, "No space left on device")
 
-    for name in ("write_all", "append"):
-        monkeypatch.setattr(files, name, refuse)
-    for verb in (
-        ["log", "--run", "a", "x=1"], ["log", "--run", run, "x=1"], ["log", "--run", "new", "x=1", "--chart", "roc=fine.png"],
-        ["tag", "a", "x"], ["note", "a", "x"], ["rename", "a", "b"], ["rm", "a"], ["restore", "gone"], ["start", "c"],
-        ["finish", run], ["run", "--", "true"],
-    ):  # fmt: skip
-        check_error(cli(*verb), 74, "No space left", verb)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        for name in ("write_all", "append"):
+            patch.setattr(files, name, refuse)
+        for verb in (
+            ["log", "--run", "a", "x=1"],
+            ["log", "--run", run, "x=1"],
+            ["log", "--run", "new", "x=1"],
+            ["log", "--run", "new", "--chart", "roc=fine.png"],
+            ["tag", "a", "x"],
+            ["note", "a", "x"],
+            ["rename", "a", "b"],
+            ["rm", "a"],
+            ["restore", "gone"],
+            ["start", "c"],
+            ["finish", run],
+            ["run", "--", "true"],
+        ):
+            check_error(cli(*verb), 74, "No space left", verb)
     after = {name: size for name, (size, _) in snapshot(used).items() if "journal" not in name}
     assert after == {name: size for name, size in before.items() if "journal" not in name}
     assert cli("finish", run).code == 0
@@ -412,3 +459,49 @@ def test_a_bug_is_reported_as_one(used: Path, cli: Cli, monkeypatch: pytest.Monk
     (report,) = used.glob("ledger-bug-*.txt")
     assert str(report) in result.err
     assert "Traceback" in report.read_text()
+
+
+def test_a_run_that_cannot_be_read_keeps_its_name(used: Path, cli: Cli) -> None:
+    """By name, by prefix and by id it is exit 5; no second run of its name is made; lists say it, exit 5."""
+    from ledger.store import catalog
+
+    (path,) = [path for path in Path(".ledger/runs").rglob("*.parquet") if "-baseline-" in path.parent.name]
+    path.write_bytes(path.read_bytes() + b"junk")
+    os.unlink(catalog.path_for(ledger.open().tree))
+    before = snapshot(used)
+    for verb in (["show", "baseline"], ["log", "--run", "baseline", "z=1"], ["compare", "a", "baseline"]):
+        check_error(cli(*verb), 5, path.name, verb)
+    check_error(cli("show", path.parent.name[:-3]), 5, path.name, "prefix")
+    for verb in (["ls"], ["export"], ["compare", "--all"]):
+        result = cli(*verb)
+        assert result.code == 5, verb
+        assert path.name in result.err, verb
+        assert "a" in result.out, verb
+    assert snapshot(used) == before
+
+
+def test_a_removed_run_keeps_its_name(used: Path, cli: Cli) -> None:
+    """Logging to its name is refused rather than made into a second run; `restore` finds each removed one."""
+    assert cli("rm", "baseline").code == 0
+    before = snapshot(used)
+    check_error(cli("log", "--run", "baseline", "z=1"), 2, "ledger restore", "log")
+    assert snapshot(used) == before
+    assert cli("restore", "baseline").code == 0
+    assert cli("log", "--run", "baseline", "z=1").code == 0
+
+
+def test_a_disabled_mode_records_nothing(used: Path, cli: Cli) -> None:
+    """LEDGER_MODE=disabled makes no-ops of the shell's recording too; a program is run all the same."""
+    before = snapshot(used)
+    off = {"LEDGER_MODE": "disabled"}
+    assert cli("log", "--run", "new", "x=1", env=off).code == 0
+    assert cli("start", "new", env=off).out == "disabled\n"
+    assert cli("finish", env=off).code == 0
+    assert cli("run", "--", "sh", "-c", "exit 3", env=off).code == 3
+    assert snapshot(used) == before
+
+
+def test_dates_take_no_text_operators(used: Path, cli: Cli) -> None:
+    """`~` and `contains` do not go with a time: exit 2, and the operators that do."""
+    for text in ("created ~ 7d", "created ~ '2026-11-01'", "created contains 2026-11-22"):
+        check_error(cli("ls", "-F", text), 2, "created", text)

@@ -24,6 +24,8 @@ _ID = re.compile(r"[0-9]{8}-[0-9]{6}-([a-z0-9][a-z0-9-]{0,31})-([0-9a-f]{12})(?!
 _TIMES = [
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"), "2026-01-02T03:04:05.000000Z"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d"), "2026-01-02 03:04"),
+    (re.compile(r"set-aside/\d{4}-\d\d-\d\d"), "set-aside/2026-01-02"),
+    (re.compile(r"looked at (\d+) files \([^)]*\)"), r"looked at \1 files (4.2 KiB)"),
     (re.compile(r"^duration  .*$", re.MULTILINE), "duration  1 s"),
     (re.compile(r'"id": "[0-9a-f]{16}"'), '"id": "0123456789abcdef"'),
     (re.compile(r'"program": \{\n.*?\n  \}', re.DOTALL), '"program": {...}'),
@@ -43,14 +45,12 @@ class Storyteller:
 
     def tell(self, story: str) -> str:
         """Return the story with what its commands say now."""
-        told = []
+        told: list[str] = []
         for line in story.splitlines():
             if line.startswith("$ "):
                 told += [line, *self.run(line[2:])]
-            elif line.startswith("#") or not line:
-                if not line and told and not told[-1]:
-                    continue
-                told.append(line)
+            elif line.startswith("#"):
+                told += ["", line] if told and told[-1] and not told[-1].startswith("#") else [line]
         return "\n".join(told).rstrip("\n") + "\n"
 
     def run(self, command: str) -> list[str]:

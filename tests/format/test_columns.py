@@ -115,7 +115,7 @@ def test_documented_encodings() -> None:
 
 def test_many_runs_in_one_file() -> None:
     """`encode_many` keeps the order of runs and rows; no run at all gives an empty file."""
-    one, two = make([("a", None, 1, 5, 0, False, 1, "w", 0)]), make([("b", "{}", None, 6, 1, True, 0, "v", 9)])
+    one, two = make([("a", None, 1, 5, 0, False, 1, "w", 0)]), make([("b", '{"a":1}', None, 6, 1, True, 0, "v", 9)])
     runs, rows = columns.decode(columns.encode_many([("r1", one), ("r2", two)]), "p")
     assert (runs, plain(rows)) == (["r1", "r2"], plain(one) + plain(two))
     runs, rows = columns.decode(columns.encode_many([]), "p")
@@ -124,7 +124,9 @@ def test_many_runs_in_one_file() -> None:
 
 def test_files_of_other_writers_are_read() -> None:
     """Plain encodings, several row groups, large texts and other units of time mean the same rows."""
-    rows = make([(n, c, s, 10**15 + s, s, s == 3, 1, "w", s) for n in "ab" for c in (None, "{}") for s in range(5)])
+    rows = make(
+        [(n, c, s, 10**15 + s, s, s == 3, 1, "w", s) for n in "ab" for c in (None, '{"a":1}') for s in range(5)]
+    )
     table = pq.read_table(pa.BufferReader(columns.encode(RUN, rows)))
     large = table.cast(
         pa.schema([f.with_type(pa.large_string()) if f.type == pa.string() else f for f in table.schema])
@@ -165,9 +167,14 @@ def changed(name: str, column: Any) -> bytes:
         ("step", pa.array([0.5, 1.5])),
         ("value", pa.array([[1.0], [2.0]])),
         ("context", pa.array(["fold=1", "x"])),
-        ("context", pa.array(["[1]", "{}"])),
-        ("context", pa.array(["", "{}"])),
-        ("context", pa.array(["[" * 100_000, "{}"])),
+        ("context", pa.array(["[1]", None])),
+        ("context", pa.array(["", None])),
+        ("context", pa.array(["{}", None])),
+        ("context", pa.array(['{"a": 1}', None])),
+        ("metric", pa.array(["a{b}", "a"])),
+        ("metric", pa.array(["", "a"])),
+        ("metric", pa.array([b"a", b"b"])),
+        ("context", pa.array(["[" * 100_000, None])),
     ],
 )
 def test_columns_that_cannot_be_are_damage(name: str, column: Any) -> None:
@@ -189,3 +196,18 @@ def test_a_cut_segment_is_damage() -> None:
     for cut in range(0, len(data), 7):
         with pytest.raises(DamagedFile, match="not a segment"):
             columns.decode(data[:cut], "s")
+
+
+def test_a_segment_of_another_size_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few bytes may stand for billions of rows: their number is compared first, and running out of memory is said."""
+    data = columns.encode("r", make([("a", None, 1, 5, 0, False, 1, "w", 0)]))
+    assert len(columns.decode(data, "s", 1)[1]) == 1
+    monkeypatch.setattr(columns, "_rows", lambda table: (_ for _ in ()).throw(MemoryError()))
+    with pytest.raises(DamagedFile, match="MemoryError"):
+        columns.decode(data, "s", 1)
+    monkeypatch.setattr(columns.pq.ParquetFile, "read", None)
+    with pytest.raises(DamagedFile, match="1 rows; its entry says 2"):
+        columns.decode(data, "s", 2)
+    monkeypatch.setattr(columns, "SEGMENT_ROWS_MAX", 0)
+    with pytest.raises(DamagedFile, match="the limit is 0"):
+        columns.decode(data, "s", 1)

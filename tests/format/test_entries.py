@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ledger.errors import Damage, DamagedFile, NewerFormat
 from ledger.format import entries, layout
+from ledger.format.names import is_metric
 
 RUN = "20261122-031501-baseline-7f3a9c2e1b0d"
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
@@ -28,7 +29,7 @@ JSON = st.recursive(
 MAPPING = st.dictionaries(TEXT, JSON, max_size=4)
 CHARTS = st.builds(
     entries.ChartRef,
-    name=TEXT,
+    name=TEXT.filter(is_metric),
     blob=SHA,
     extension=st.just("png"),
     media_type=st.just("image/png"),
@@ -38,7 +39,7 @@ CHARTS = st.builds(
     seq=INT,
     attempt=st.integers(0, 9),
     step=st.none() | st.integers(-(2**62), 2**62),
-    context=st.none() | TEXT,
+    context=st.none() | st.just('{"fold":1}'),
     caption=st.none() | TEXT,
 )
 
@@ -97,7 +98,9 @@ ENTRIES = st.one_of(
         entries.Annotate,
         **base("annotate"),
         reason=OPTIONAL_TEXT,
-        operations=st.lists(st.builds(entries.Operation, op=TEXT, key=TEXT, value=JSON), max_size=3),
+        operations=st.lists(
+            st.builds(entries.Operation, op=st.sampled_from(["set", "add", "remove"]), key=TEXT, value=JSON), max_size=3
+        ),
     ),
     st.builds(entries.Retract, **base("retract"), target=HEX16, reason=OPTIONAL_TEXT),
     st.builds(
@@ -234,3 +237,46 @@ def test_times_are_microseconds() -> None:
     """An entry's time is read as microseconds since 1970."""
     entry = msgspec.convert(GOOD, entries.Close)
     assert entry.time_us == 1_795_317_301_123_456
+
+
+CHART = {"blob": "a" * 64, "extension": "png", "media_type": "x", "bytes": 1, "time": 1, "writer": "w", "seq": 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        *(
+            ("annotate", {"operations": [{"op": "set", "key": key, "value": value}]})
+            for key, value in (
+                ("name", 5),
+                ("name", None),
+                ("note", [1]),
+                ("group", []),
+                ("parent", {"a": 1}),
+                ("seed", "abc"),
+                ("seed", True),
+                ("params." + "a." * 64, 1),
+                ("params." + "a" * 1000, 1),
+            )
+        ),
+        ("annotate", {"operations": [{"op": "explode", "key": "name", "value": "x"}]}),
+        ("resume", {"attempt": 1}),
+        ("resume", {"attempt": 2**31}),
+        ("rows", {"charts": [{**CHART, "attempt": 1, "name": "a{b}"}]}),
+        ("rows", {"charts": [{**CHART, "attempt": 1, "name": "a", "context": '{"a":{"b":1}}'}]}),
+        ("rows", {"charts": [{**CHART, "attempt": 1, "name": "a", "step": 2**80}]}),
+    ],
+)
+def test_what_no_writer_says_is_damage(kind: str, fields: dict[str, Any]) -> None:
+    """A name that is no text, an attempt that cannot be, a chart of no name: said where the entry is read."""
+    with pytest.raises(DamagedFile, match=f"not a valid {kind} entry"):
+        entries.decode(json.dumps({**GOOD, "kind": kind, **fields}).encode(), "file")
+
+
+def test_lists_of_charts_and_entries_that_are_none() -> None:
+    """Bytes that are no list of charts are damage, and so is what is too long to be looked at."""
+    for data in (b"", b"{}", b'[{"name":5}]', b"[" * 100_000, b" " * (entries.JSON_MAX + 1)):
+        with pytest.raises(DamagedFile, match="list of charts"):
+            entries.decode_charts(data)
+    with pytest.raises(DamagedFile, match="at most"):
+        entries.decode(b" " * (entries.JSON_MAX + 1), "file")

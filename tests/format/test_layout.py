@@ -102,5 +102,7 @@ def test_constant_files() -> None:
     """The texts that git acts on are exactly these; the journal is ignored, nothing else is, nothing is converted."""
     assert set(layout.CONSTANT_FILES) == {"README.md", ".gitignore", ".gitattributes"}
     assert layout.GITIGNORE.splitlines() == ["!*", "!*/", "/journal/", ".tmp-*"]
-    assert layout.GITATTRIBUTES == "* -text -eol -filter -ident -working-tree-encoding -merge\n"
+    off = "text eol filter ident working-tree-encoding merge export-subst export-ignore"
+    expected = " ".join(["*", *(f"-{name}" for name in off.split())]) + "\n"
+    assert expected == layout.GITATTRIBUTES
     assert all(text.endswith("\n") and text.isascii() for text in layout.CONSTANT_FILES.values())

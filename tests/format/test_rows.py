@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from ledger.format import frame
 from ledger.format import rows as rows_module
+from ledger.format.names import is_metric
 from ledger.format.rows import COLUMNS, NO_STEP, Rows, concat, decode_journal
 
 SALT = 0x5EED1234
 WRITER = "0a1b2c3d4e5f"
+CHART = {"name": "roc", "blob": "ab" * 32, "extension": "png", "media_type": "image/png", "bytes": 7}
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=6)
-NAMES = st.sampled_from(["loss", "val/auc", "a", "ü" * 20, "x" * 40, "y" * 300]) | TEXT
+NAMES = st.sampled_from(["loss", "val/auc", "a", "ü" * 20, "x" * 40, "y" * 300]) | TEXT.filter(is_metric)
 CONTEXTS = st.none() | st.sampled_from(['{"fold":1}', '{"fold":2}', '{"class":"' + "c" * 40 + '"}'])
 STEPS = st.none() | st.integers(-(2**62), 2**62) | st.integers(-40, 300)
 TIMES = st.integers(0, 2**51) | st.integers(-5, 300)
@@ -33,7 +35,7 @@ def frames(draw: st.DrawFn) -> list[list[Any]]:
     for _ in range(draw(st.integers(0, 5))):
         kind = draw(st.sampled_from(["stretch", "stretch", "call", "chart", "unknown"]))
         if kind == "chart":
-            payloads.append([frame.CHART, seq, time, {"name": "roc"}])
+            payloads.append([frame.CHART, seq, time, CHART])
             seq += 1
         elif kind == "unknown":
             payloads.append([7, "of a later version"])
@@ -302,3 +304,84 @@ def test_take(rows: Rows, data: st.DataObject) -> None:
 def test_every_column_is_known() -> None:
     """The list of columns is what a Rows holds besides its names."""
     assert sorted(COLUMNS) == sorted(set(Rows.__slots__) - {"keys", "writers"})
+
+
+def call(**changed: Any) -> list[Any]:
+    """Return the payload of a call, some of its parts changed."""
+    parts = {"kind": frame.ROWS, "seq": 0, "time": 1, "step": 1, "context": None, "values": {"a": 1.0}} | changed
+    return list(parts.values())
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        [frame.ROWS],
+        [frame.ROWS, 0],
+        [*call(), 1],
+        call(seq="x"),
+        call(seq=-1),
+        call(seq=2**63),
+        call(seq=True),
+        call(time=1.5),
+        call(time=2**64 - 1),
+        call(time=None),
+        call(step="1"),
+        call(step=1.5),
+        call(step=2**63 - 1),
+        call(step=2**64 - 1),
+        call(context=[1]),
+        call(context="nope"),
+        call(context="5"),
+        call(context="{}"),
+        call(context='{"fold": 1}'),
+        call(context='{"a":NaN}'),
+        call(context='{"a":1,"a":2}'),
+        call(context='{"a":' * 5000 + "1" + "}" * 5000),
+        call(context=b"{}"),
+        call(values=[1.0]),
+        call(values={5: 1.0}),
+        call(values={b"a": 1.0}),
+        call(values={"": 1.0}),
+        call(values={"a{b}": 1.0}),
+        call(values={"a\n": 1.0}),
+        call(values={"a": 5}),
+        call(values={"a": None}),
+        call(values={"a": [[1]]}),
+        [frame.CHART, 0, 1],
+        [frame.CHART, 0, 1, {}],
+        [frame.CHART, "s", "t", "f"],
+        [frame.CHART, 0, 1, CHART | {"name": 5}],
+        [frame.CHART, 0, 1, CHART | {"name": "a{b}"}],
+        [frame.CHART, 0, 1, CHART | {"blob": "../../../etc/passwd"}],
+        [frame.CHART, 0, 1, CHART | {"context": "5"}],
+        [frame.CHART, 0, 1, CHART | {"bytes": 2**64 - 1}],
+        [frame.CHART, 0, 1, CHART | {"seq": 3}],
+        ["x"],
+        [[1]],
+    ],
+)
+def test_a_frame_that_no_writer_writes_is_damage(payload: list[Any]) -> None:
+    """It is a gap though its checksum holds, whether frames are read one by one or at once; the others are read."""
+    before = [call(seq=i, step=i) for i in range(40)]
+    after = [call(seq=i, step=i) for i in range(41, 80)]
+    start, end = len(journal(before)), len(journal([*before, payload]))
+    data = journal([*before, payload, *after])
+    for shortest in (4, 1000):
+        found = quickly(data, shortest=shortest)
+        assert found["gaps"] == [(start, end)]
+        assert [row[5] for row in found["rows"]] == [*range(40), *range(41, 80)]
+        assert found["end"] == len(data)
+    assert quickly(data[:end])["gaps"] == [(start, end)]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"time": 2**64 - 1}, {"step": 2**64 - 1}, {"step": -(2**63)}, {"seq": 2**64 - 1}, {"time": -(2**63)}]
+)
+def test_numbers_beyond_their_bounds_end_a_stretch(wrong: dict[str, int]) -> None:
+    """A number as wide as its neighbours' that int64 or a date cannot hold is damage, not another number."""
+    kind = {name: 2**33 if value > 0 else -(2**33) for name, value in wrong.items()}
+    payloads = [call(**kind) for _ in range(50)]
+    payloads[30] = call(**wrong)
+    start, end = len(journal(payloads[:30])), len(journal(payloads[:31]))
+    found = quickly(journal(payloads))
+    assert (len(found["rows"]), found["gaps"]) == (49, [(start, end)])

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.errors import InvalidParam, InvalidValue
+from ledger.errors import InvalidName, InvalidParam, InvalidValue
 from ledger.format import values
 from ledger.format.values import Undefined
 
@@ -158,9 +158,11 @@ def test_what_is_no_step_is_refused(step: Any) -> None:
 
 def test_nested_metrics_are_joined() -> None:
     """Nested mappings become names joined with `/`; two that come out alike are refused."""
-    assert values.flatten({"a": {"b": 1, "c": {"d": 2}}, 3: 4}, "val/") == {"val/a/b": 1, "val/a/c/d": 2, "val/3": 4}
+    assert values.flatten({"a": {"b": 1, "c": {"d": 2}}}, "val/") == {"val/a/b": 1, "val/a/c/d": 2}
     with pytest.raises(InvalidValue, match="twice"):
         values.flatten({"a": {"b": 1}, "a/b": 2})
+    with pytest.raises(InvalidName, match="text, not int"):
+        values.flatten({3: 4})
 
 
 def test_metrics_nested_without_end_are_refused() -> None:
@@ -213,3 +215,38 @@ def test_params_nested_without_end_are_refused() -> None:
     loop.append(loop)
     with pytest.raises(InvalidParam, match="nested"):
         values.to_params({"a": loop})
+
+
+def test_a_masked_value_is_no_number() -> None:
+    """What numpy masks has a number behind the mask, which nobody means."""
+    with pytest.raises(InvalidValue, match="masked"):
+        values.to_float("x", np.ma.masked)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(Decimal("0.1"), 0.1), (Decimal(7), 7.0), (Fraction(1, 3), 1 / 3), (Decimal("inf"), float("inf"))],
+)
+def test_decimals_become_the_nearest_float(value: Any, expected: float) -> None:
+    """A decimal or a fraction is read as the same digits in a program would be."""
+    assert values.to_float("x", value) == expected
+
+
+def test_whole_decimals_keep_the_rule_of_integers() -> None:
+    """A whole number that float64 cannot hold is refused, whatever its type."""
+    with pytest.raises(InvalidValue, match="2\\^53"):
+        values.to_float("x", Decimal(2**53 + 1))
+
+
+def test_a_class_is_no_param() -> None:
+    """A class has the attributes of its values, and none of them: it has no JSON form."""
+    with pytest.raises(InvalidParam, match="'dtype' is a type"):
+        values.to_params({"dtype": np.float32})
+
+
+def test_param_keys_that_come_out_alike_are_refused() -> None:
+    """A number and the same number as text would lose one of the two."""
+    with pytest.raises(InvalidParam, match="twice"):
+        values.to_params({1: "a", "1": "b"})
+    with pytest.raises(InvalidParam, match="an empty key"):
+        values.to_params({"": 1})

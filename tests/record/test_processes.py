@@ -114,7 +114,14 @@ def test_a_joined_process_may_outlive_the_owner(start: Callable[..., "object"]) 
     """Its rows are seen while it lives, and sealed when it ends; the run keeps the owner's word."""
     owner = ledger.start("a")
     worker = start(
-        "import ledger; r = ledger.start(); r.log({'x': 5.0}, step=5); print(1, flush=True); input(); r.log({'x': 6.0}, step=6)",
+        """
+        import ledger
+        run = ledger.start()
+        run.log({"x": 5.0}, step=5)
+        print(1, flush=True)
+        input()
+        run.log({"x": 6.0}, step=6)
+        """,
         LEDGER_RUN=owner.id,
     )
     worker.stdout.readline()  # type: ignore[attr-defined]
@@ -129,7 +136,7 @@ def test_a_joined_process_may_outlive_the_owner(start: Callable[..., "object"]) 
 
 
 def test_shell_calls_and_a_finish_race(start: Callable[..., "object"]) -> None:
-    """Rows that several callers add while somebody finishes the run: all of them are there, on one side or the other."""
+    """Rows that several callers add while somebody finishes the run: all are there, on one side or the other."""
     run = api.start_shared("a")
     code = """
     import sys, ledger
@@ -252,3 +259,18 @@ def test_a_child_that_ends_inside_the_with_block(run_script: Callable[..., str])
     )
     assert out == "running\n"
     assert ledger.open().run("a").status == "finished"
+
+
+def test_many_readers_make_the_catalog_at_once(start: Callable[..., "object"], tmp_path: Path) -> None:
+    """However many ask first, each gets the whole answer."""
+    for i in range(30):
+        with ledger.start(f"r{i}") as run:
+            run.log({"x": float(i)})
+    code = "import ledger; input(); print([(s.name, s.metrics['x'].last) for s in ledger.open().select()])"
+    readers = [start(code, LEDGER_CACHE_DIR=str(tmp_path / "cache")) for _ in range(5)]
+    for reader in readers:
+        reader.stdin.write("\n")  # type: ignore[attr-defined]
+        reader.stdin.flush()  # type: ignore[attr-defined]
+    said = {reader.communicate(timeout=60) for reader in readers}  # type: ignore[attr-defined]
+    expected = str([(f"r{i}", float(i)) for i in reversed(range(30))]) + "\n"
+    assert said == {(expected, "")}

@@ -68,9 +68,20 @@ def test_what_the_program_logs_is_in_the_run(workdir: Path) -> None:
     """It finds the run in LEDGER_RUN and the ledger in LEDGER_DIR, wherever it goes."""
     script = "import os, ledger; os.chdir('/'); r = ledger.start('other'); r.log({'x': 1.5}, step=3)"
     state, code = run(
-        "env", f"PYTHONPATH={Path(ledger.__file__).parents[1]}", sys.executable, "-W", "ignore", "-c", script,
-        name="train", params={"lr": 0.5}, tags=["cv"], seed=3, note="n", group="g",
-    )  # fmt: skip
+        "env",
+        f"PYTHONPATH={Path(ledger.__file__).parents[1]}",
+        sys.executable,
+        "-W",
+        "ignore",
+        "-c",
+        script,
+        name="train",
+        params={"lr": 0.5},
+        tags=["cv"],
+        seed=3,
+        note="n",
+        group="g",
+    )
     assert code == 0
     assert (state.name, state.metrics["x"].last, state.params, state.tags) == ("train", 1.5, {"lr": 0.5}, ["cv"])
     assert (state.status, len(ledger.open().select())) == ("finished", 1)
@@ -106,7 +117,7 @@ def test_a_grandchild_that_keeps_the_pipe_open_does_not_hold_us(monkeypatch: pyt
 
 
 def test_sigterm_is_passed_on(start: Callable[..., "object"], tmp_path: Path) -> None:
-    """Whoever ends `ledger run` ends the program; the run says how it ended."""
+    """Whoever ends `ledger run` ends the program; the run is interrupted, and says by what."""
     process = start(
         """
         import sys
@@ -119,7 +130,7 @@ def test_sigterm_is_passed_on(start: Callable[..., "object"], tmp_path: Path) ->
     os.kill(process.pid, signal.SIGTERM)  # type: ignore[attr-defined]
     assert process.wait(timeout=20) == 143  # type: ignore[attr-defined]
     state = ledger.open().state("a")
-    assert (state.status, state.error) == ("failed", "ended by SIGTERM")
+    assert (state.status, state.error) == ("interrupted", "ended by SIGTERM")
 
 
 @given(st.lists(st.binary(max_size=12), max_size=30), st.integers(1, 40))
@@ -138,17 +149,24 @@ def test_the_tail_is_the_end_of_all_that_went_by(pieces: list[bytes], limit: int
         end = whole[-limit:]
         expected = end.partition(b"\n")[2] or end
         assert text.removeprefix("... (the beginning was cut off)\n") in (
-            expected.decode("utf-8", "replace"), program.redact_text(expected.decode("utf-8", "replace"))
-        )  # fmt: skip
+            expected.decode("utf-8", "replace"),
+            program.redact_text(expected.decode("utf-8", "replace")),
+        )
 
 
 @pytest.mark.parametrize(
     ("command", "name"),
     [
-        (["python", "train.py", "--lr", "1"], "train"), (["python3", "-u", "x/fit.py"], "fit"), (["python", "-m", "x"], "python"),
-        (["./run.sh"], "run"), (["/usr/bin/env", "x"], "env"), (["a:b"], "a-b"), (["@x"], "x"), ([".hidden"], ".hidden"),
+        (["python", "train.py", "--lr", "1"], "train"),
+        (["python3", "-u", "x/fit.py"], "fit"),
+        (["python", "-m", "x"], "python"),
+        (["./run.sh"], "run"),
+        (["/usr/bin/env", "x"], "env"),
+        (["a:b"], "a-b"),
+        (["@x"], "x"),
+        ([".hidden"], ".hidden"),
     ],
-)  # fmt: skip
+)
 def test_a_program_names_its_run(command: list[str], name: str) -> None:
     """The script of an interpreter, else the program; what selectors use is taken out."""
     assert api.opening.program_name(command) == name  # type: ignore[attr-defined]

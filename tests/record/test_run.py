@@ -1,7 +1,8 @@
-"""A run being written: what `log` takes and keeps, and what happens when the disk, a thread or a fork gets in the way."""
+"""A run being written: what `log` takes and keeps, also when the disk, a thread or a fork gets in the way."""
 
 import math
 import os
+import signal
 import struct
 import threading
 import warnings
@@ -22,8 +23,8 @@ from ledger.errors import (
     RunFinished,
     StorageFault,
 )
+from ledger.record import ending, provenance, seal
 from ledger.record import run as runs
-from ledger.record import seal
 from ledger.store import files
 
 pytestmark = pytest.mark.usefixtures("workdir")
@@ -99,11 +100,13 @@ def test_what_counts_as_a_number() -> None:
 BAD_VALUES = [None, "0.5", b"1", 1j, [1.0], (1,), {1.0}, np.array([1.0, 2.0]), np.array(["a"]), object(), 2**53 + 1,
               10**400, np.int64(2**53 + 1), np.complex64(1), np.datetime64("2026-01-01")]  # fmt: skip
 BAD_NAMES = ["", " ", " a", "a ", "a\nb", "a\x00b", "a\x1b[31mb", "a\u202eb", "a{b", "a}b", "x" * 513, "\udcff"]
+BAD_STEPS = [1.0, "1", True, 2**62 + 1, -(2**63), np.array([1]), object()]
+BAD_CONTEXTS = [5, "a", {"a": [1]}, {"a": None}, {"a": math.nan}, {"a": "\x07"}]
 BAD_CALLS: list[tuple[type[Exception], tuple[Any, ...], dict[str, Any]]] = [
     *((InvalidValue, ({"ok": 1.0, "x": value},), {"step": 1}) for value in BAD_VALUES),
     *((InvalidName, ({"ok": 1.0, name: 1.0},), {"step": 1}) for name in BAD_NAMES),
-    *((InvalidValue, ({"x": 1.0},), {"step": step}) for step in (1.0, "1", True, 2**62 + 1, -(2**63), np.array([1]), object())),
-    *((InvalidValue, ({"x": 1.0},), {"context": c}) for c in (5, "a", {"a": [1]}, {"a": None}, {"a": math.nan}, {"a": "\x07"})),
+    *((InvalidValue, ({"x": 1.0},), {"step": step}) for step in BAD_STEPS),
+    *((InvalidValue, ({"x": 1.0},), {"context": c}) for c in BAD_CONTEXTS),
     *((InvalidName, ({"x": 1.0},), {"context": c}) for c in ({"": 1}, {"a=b": 1}, {5: 1}, {"a\n": 1})),
     *((InvalidName, ({"x": 1.0},), {"split": s}) for s in ("", 5, "a{b")),
     (InvalidValue, ([("x", 1.0)],), {}),
@@ -359,8 +362,9 @@ def test_a_chart_that_cannot_be_stored_is_said(full_disk_said: Callable[..., Any
 
 @pytest.fixture
 def small_journals(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let journals roll after a few rows."""
+    """Let journals roll after a few rows, however many packages are loaded and so named in their headers."""
     monkeypatch.setattr(runs, "ROLL_BYTES", 2000)
+    monkeypatch.setattr(provenance, "_loaded_versions", dict)
 
 
 @pytest.mark.usefixtures("small_journals")
@@ -417,18 +421,29 @@ def test_a_full_journal_that_cannot_be_sealed_is_sealed_at_the_end(monkeypatch: 
 
 
 @pytest.mark.usefixtures("small_journals")
-def test_rows_that_wait_for_the_disk_are_not_left_behind(full_disk_said: Callable[..., Any]) -> None:
-    """A journal with rows that could not be written yet is not rolled: they would stay in memory for ever."""
+def test_rows_that_wait_for_the_disk_are_not_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A journal that grows full while rows still wait is not rolled: they would stay in memory for ever."""
     run = ledger.start("a")
-    for step in range(15):
-        run.log({"x": step / 8}, step=step)
-    with full_disk_said("append"):
-        for step in range(15, 120):
+    real, budget, full = files.append, 10, run._writer.fd
+
+    def append(fd: int, data: bytes) -> int:
+        nonlocal budget
+        budget -= fd == full
+        if fd == full and budget < 0:
+            raise OSError(28, "No space left on device")
+        return real(fd, data)
+
+    with monkeypatch.context() as patch, pytest.warns(LedgerWarning):
+        patch.setattr(files, "append", append)
+        for step in range(100):
             run.log({"x": step / 8}, step=step)
-    for step in range(120, 150):
-        run.log({"x": step / 8}, step=step)
+        budget = 50  # enough to fill the journal, not enough for all that waits
+        run.log({"x": 100 / 8}, step=100)
+        assert run._writer.end > runs.ROLL_BYTES
+        assert run._writer.pending
+    run.log({"x": 101 / 8}, step=101)
     run.finish()
-    assert steps("x") == [(step, step / 8) for step in range(150)]
+    assert steps("x") == [(step, step / 8) for step in range(102)]
 
 
 def test_many_threads_write_one_run() -> None:
@@ -558,3 +573,100 @@ def test_a_forked_child_logs_as_a_writer_of_its_own() -> None:
     state = ledger.open().state("a")
     assert (state.status, state.metrics["x"].count, state.metrics["child2"].last) == ("finished", 4, 1.0)
     assert not list(Path(".ledger/journal").glob("2*"))
+
+
+RANKS = ["RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK"]
+
+
+@pytest.fixture
+def rank(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that sets the variables in which launchers tell a process its rank, and no other one."""
+
+    def put(**variables: str) -> None:
+        for name in RANKS:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return put
+
+
+@pytest.mark.parametrize("variable", RANKS)
+def test_a_rank_is_in_the_context_of_what_it_logs(variable: str, rank: Callable[..., None]) -> None:
+    """Rows, summaries, charts and texts of rank 3 have it, beside a given context; a rank that is given wins."""
+    rank(**{variable: "3"})
+    with ledger.start("a") as run:
+        run.log({"x": 0.5}, step=1)
+        run.log({"x": 0.25}, step=1, context={"fold": 2})
+        run.log({"x": 0.125}, step=1, context={"rank": 7})
+        run.log({"x": 0.75})
+        run.log_summary({"y": 1.0})
+        run.log_text("t", "x")
+        run.log_chart("c", b"\x89PNG", context={"fold": 1})
+    assert sorted(points(), key=repr) == sorted(
+        [
+            ("x", '{"rank":3}', 1, 0.5),
+            ("x", '{"fold":2,"rank":3}', 1, 0.25),
+            ("x", '{"rank":7}', 1, 0.125),
+            ("x", '{"rank":3}', 2, 0.75),
+            ("y", '{"rank":3}', None, 1.0),
+        ],
+        key=repr,
+    )
+    charts = {chart.name: chart.context for chart in ledger.open().state("a").charts}
+    assert charts == {"t": '{"rank":3}', "c": '{"fold":1,"rank":3}'}
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{}, {"RANK": "0"}, {"RANK": "0", "SLURM_PROCID": "5"}, {"RANK": "-1"}, {"PMI_RANK": "one"}, {"RANK": "\u00b2"}],
+)
+def test_rank_0_has_no_context(variables: dict[str, str], rank: Callable[..., None]) -> None:
+    """Nor has a process without a rank, or with a word that is none; the first variable that says one counts."""
+    rank(**variables)
+    with ledger.start("a") as run:
+        run.log({"x": 0.5}, step=1)
+    assert points() == [("x", None, 1, 0.5)]
+
+
+def test_ranks_of_one_run_log_side_by_side(rank: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under LEDGER_RUN all ranks join one run: the same metric at the same step is a series of its own for each."""
+    with ledger.start("a") as owner:
+        monkeypatch.setenv("LEDGER_RUN", owner.id)
+        for number in range(3):
+            rank(RANK=str(number))
+            with ledger.start() as run:
+                run.log({"x": number / 8}, step=1)
+    assert points() == [("x", None, 1, 0.0), ("x", '{"rank":1}', 1, 0.125), ("x", '{"rank":2}', 1, 0.25)]
+    assert len(ledger.open().select()) == 1
+
+
+def test_sigterm_is_left_alone_where_it_is_somebodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handler of the program stays; over the default one ours stands while a run is open, and no longer."""
+    monkeypatch.setattr(ending, "open_runs", {})  # other tests leave some
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    first, second = ledger.start("a"), ledger.start("b")
+    assert signal.getsignal(signal.SIGTERM) is ending._on_sigterm
+    first.finish()
+    assert signal.getsignal(signal.SIGTERM) is ending._on_sigterm
+    second.finish()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    thread = threading.Thread(target=lambda: ledger.start("c").finish())
+    thread.start()
+    thread.join()
+    own = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with ledger.start("d"):
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, own)
+
+
+def test_a_child_does_not_inherit_what_sigterm_does() -> None:
+    """A forked child that has no run of its own ends by SIGTERM as it would without us."""
+    with ledger.start("a"):
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL else 1)
+        assert os.waitpid(child, 0)[1] == 0

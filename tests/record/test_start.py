@@ -51,7 +51,7 @@ def test_a_new_run_says_where_it_comes_from(repo: Path) -> None:
 
 
 def test_what_params_may_be() -> None:
-    """Mappings, dataclasses, namespaces; NumPy, paths, enums and dates become JSON; types and non-finite floats stay."""
+    """Mappings, dataclasses, namespaces; NumPy, paths and enums become JSON; types and non-finite floats stay."""
 
     class Kind(enum.Enum):
         A = "alpha"
@@ -87,7 +87,7 @@ def test_what_params_may_be() -> None:
             "$float": "NaN",
             "$": {"$x": 1},
             "5": "five",
-        }  # fmt: skip
+        }
     )
     ledger.start("b", params=Namespace(lr=0.5)).finish()
     ledger.start("c", params=Options()).finish()
@@ -95,6 +95,7 @@ def test_what_params_may_be() -> None:
     assert ledger.open().state("c").params == {"depth": 3, "rate": -0.0}
 
 
+BAD_PARAMS = [[1], "x", 5, {"a": object()}, {"a": {1, 2}}, {"": 1}, {"a": "\udcff"}, {("a",): 1}]
 BAD: list[tuple[type[Exception], dict[str, Any]]] = [
     *((InvalidName, {"name": name}) for name in ("", " ", "a:b", "a..b", "@a", "a\nb", "\udcff", 5, "x" * 513)),
     *((InvalidName, {"tags": [tag]}) for tag in ("", "a\nb", 5, None)),
@@ -102,7 +103,7 @@ BAD: list[tuple[type[Exception], dict[str, Any]]] = [
     *((InvalidName, {"group": group}) for group in ("", "a\nb", 5)),
     *((InvalidValue, {"seed": seed}) for seed in ("x", 1.5, True, 2**70)),
     *((InvalidValue, {"note": note}) for note in (5, "\udcff")),
-    *((InvalidParam, {"params": p}) for p in ([1], "x", 5, {"a": object()}, {"a": {1, 2}}, {"": 1}, {"a": "\udcff"}, {("a",): 1})),
+    *((InvalidParam, {"params": p}) for p in BAD_PARAMS),
     (NoSuchRun, {"parent": "nope"}),
     (NoSuchRun, {"parent": "\udcff"}),
     (InvalidValue, {"step": 3}),

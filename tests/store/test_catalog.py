@@ -176,6 +176,21 @@ def test_a_run_that_goes_away_is_gone(tree: Tree, runs: list[str]) -> None:
     assert len(look.states()) == 7
 
 
+def test_a_run_that_was_only_a_journal_is_gone_with_it(tree: Tree, runs: list[str]) -> None:
+    """A journal that somebody deletes takes a run with it that had nothing else."""
+    only = "20261122-031509-only-0000000000ff"
+    with SharedWriter(tree, only, 1, since=20) as shared:
+        shared.rows(1, None, {"x": 1.0})
+    look = Catalog(tree)
+    look.refresh()
+    assert look.state(only) is not None
+    for path in Path(tree.path("journal")).rglob("*.journal"):
+        path.unlink()
+    look.refresh()
+    assert look.state(only) is None
+    assert only not in [id for id, _, _ in look.ids()]
+
+
 def test_a_damaged_run_is_told_and_the_others_are_shown(tree: Tree, runs: list[str]) -> None:
     """It is no reason to refuse the ledger; once it is whole again it is back, in the same process too."""
     (segment,) = Path(tree.path(layout.run_folder(IDS[2]))).glob("*.parquet")
@@ -311,3 +326,36 @@ def test_a_number_that_no_writer_stores_is_damage_of_its_run(tree: Tree, author:
     assert len(look.states()) == 8
     with pytest.raises(DamagedFile, match="beyond 64 bits"):
         look.state(bad)
+
+
+@pytest.mark.parametrize("error", [RecursionError("too deep"), MemoryError(), TypeError("a\nb"), PermissionError("no")])
+def test_whatever_one_run_does_the_others_are_seen(
+    tree: Tree, runs: list[str], error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that nobody foresaw is damage of the run whose files raised it, and names itself."""
+    real = fold.fold
+
+    def fail(tree: Tree, run: str) -> Any:
+        if run == IDS[3]:
+            raise error
+        return real(tree, run)
+
+    monkeypatch.setattr(fold, "fold", fail)
+    look = Catalog(tree)
+    look.refresh()
+    assert [state.id for state in look.states()] == [run for run in runs if run != IDS[3]]
+    with pytest.raises(DamagedFile, match=f"{IDS[3]} cannot be read: {type(error).__name__}"):
+        look.check(IDS[3])
+    look.close()
+
+
+def test_gather_says_unforeseen_errors_as_damage(tree: Tree, runs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading one run turns an unforeseen error into damage too; Ctrl-C stays what it is."""
+    for error, expected in ((OverflowError("x"), DamagedFile), (KeyboardInterrupt(), KeyboardInterrupt)):
+
+        def fail(*_: Any, error: BaseException = error) -> Any:
+            raise error
+
+        monkeypatch.setattr(fold.entries, "read_all", fail)
+        with pytest.raises(expected):
+            fold.gather(tree, runs[0])

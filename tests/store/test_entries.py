@@ -171,3 +171,10 @@ def test_retractions_do_not_depend_on_the_order_of_reading(drawn: tuple[list[int
     ]
     expected = {str(t) for i, t in enumerate(numbered) if stands[i]}
     assert entries.retracted([reads[i] for i in order]) == expected
+
+
+def test_a_very_long_chain_of_retractions(retraction: Callable[..., entries.Read], run: str) -> None:
+    """Its length is no limit: the newest stands, every second one before it falls."""
+    chain = [retraction(f"r{i}", f"r{i - 1}" if i else run, i + 1) for i in range(3000)]
+    assert entries.retracted(chain) == {f"r{i}" for i in range(0, 2999, 2)}
+    assert entries.retracted(chain[:-1]) == {run, *(f"r{i}" for i in range(1, 2998, 2))}

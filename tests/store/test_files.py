@@ -63,7 +63,7 @@ def test_a_fault_at_any_call_leaves_nothing(workdir: Path, monkeypatch: pytest.M
 def test_bytes_are_synced_before_the_name_and_the_name_before_the_return(
     workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The order is write, fsync of the file, rename, fsync of the folder; each folder made is synced into its parent."""
+    """In this order: write, fsync of the file, rename, fsync of the folder; a new folder is synced into its parent."""
     done: list[str] = []
     for name in ("write", "fsync", "rename", "mkdir"):
         real = getattr(os, name)

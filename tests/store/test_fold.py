@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from ledger.errors import Damage, DamagedFile, NoSuchRun
+from ledger.errors import NoSuchRun
 from ledger.format import entries as form
 from ledger.format import layout
 from ledger.format.rows import NO_STEP, Rows
-from ledger.store import blobs, fold, segments
+from ledger.record import seal
+from ledger.store import blobs, fold, journal
 from ledger.store.tree import Tree
 from ledger.store.writer import SharedWriter, Writer, new_header
 
@@ -260,6 +261,47 @@ def test_an_absent_segment_is_said_and_the_rest_is_shown(tree: Tree, run: str, a
     segment.write_bytes(data)
     state = fold.fold(tree, run)
     assert (state.metrics["x"].last, state.notices) == (2.0, [])
+
+
+def test_rows_that_are_sealed_meanwhile_are_seen(
+    tree: Tree, run: str, author: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sealer may take a journal between our list and our look: its rows are then in the files that came instead."""
+    author.open(1)
+    with SharedWriter(tree, run, 1, since=50) as shared:
+        shared.rows(2, None, {"x": 2.0})
+    real, looks = journal.load, []
+
+    def load(*given: Any) -> journal.Loaded | None:
+        looks.append(given)
+        if len(looks) == 1:
+            seal.finish(tree, run, "Ada", None)
+        return real(*given)
+
+    monkeypatch.setattr(journal, "load", load)
+    state = fold.fold(tree, run)
+    assert (state.metrics["x"].last, state.status, len(looks) > 1) == (2.0, "interrupted", True)
+
+
+def test_a_look_that_misses_a_listed_file_starts_over(
+    tree: Tree, run: str, author: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkout may take a file away between our list and our look: what is there afterwards counts."""
+    author.open(1)
+    author.say(2, ("add", "gone", None))
+    (gone,) = Path(tree.path(layout.run_folder(run))).glob("*-annotate-*")
+    real, lists = Tree.names, []
+
+    def names(self: Tree, folder: str) -> list[str]:
+        found = real(self, folder)
+        lists.append(folder)
+        if folder == layout.run_folder(run):
+            gone.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(Tree, "names", names)
+    assert fold.fold(tree, run).tags == []
+    assert lists.count(layout.run_folder(run)) > 1
 
 
 def test_an_unknown_run_is_none(tree: Tree, run: str) -> None:

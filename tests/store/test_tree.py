@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.errors import NoLedger, StorageFault
+from ledger.errors import DamagedFile, NoLedger, StorageFault
 from ledger.format import layout
 from ledger.format.ids import is_run_id
 from ledger.store import tree as trees
@@ -114,3 +114,24 @@ def test_the_schema_lies_beside_the_ledger(tree: Tree, workdir: Path) -> None:
     assert tree.schema_text() is None
     (workdir / ".ledger-schema").write_bytes(b"# caf\xe9\n")
     assert tree.schema_text() == "# caf\ufffd\n"
+
+
+@pytest.mark.parametrize("place", ["runs", "runs/2026-11-22", f"runs/2026-11-22/{'x' * 9}", "blobs/ab", "journal"])
+def test_nothing_is_reached_through_a_link(workdir: Path, place: str) -> None:
+    """A folder below `.ledger` that is a symbolic link is damage, read or written; `.ledger` itself may be one."""
+    outside = workdir / "outside"
+    outside.mkdir()
+    (outside / "file").write_bytes(b"x")
+    link = workdir / "real" / place
+    link.parent.mkdir(parents=True)
+    link.symlink_to(outside)
+    (workdir / ".ledger").symlink_to(workdir / "real")
+    tree = Tree(str(workdir / ".ledger"))
+    for look in (tree.read, tree.path, tree.exists):
+        with pytest.raises(DamagedFile, match="is a symbolic link"):
+            look(f"{place}/file")
+    with pytest.raises(DamagedFile, match="is a symbolic link"):
+        tree.names(place)
+    (workdir / "real" / "plain").mkdir()
+    (workdir / "real" / "plain" / "file").write_bytes(b"x")
+    assert tree.read("plain/file") == b"x"

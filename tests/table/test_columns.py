@@ -14,6 +14,7 @@ from ledger.schema import Metric, Schema
 from ledger.store.state import RunState, Summary
 from ledger.table import columns
 from ledger.table.columns import check, flatten, known, natural, nearest, parse, same, sort, step, value
+from ledger.table.filter import parse as parse_filter
 
 NAN = math.nan
 PLAIN = Schema()
@@ -306,3 +307,25 @@ def test_natural_and_metric_order() -> None:
     keys = ["m{f=10}", "m2", "m{f=2}", "m", "m{f=0.5}", "m{f=0.25}", "m{f=-1}", "m{f=x}", "{odd}"]
     expected = ["m", "m{f=-1}", "m{f=0.25}", "m{f=0.5}", "m{f=2}", "m{f=10}", "m{f=x}", "m2", "{odd}"]
     assert sorted(keys, key=columns.metric_order) == expected
+
+
+def test_a_run_with_a_metric_and_its_alias_keeps_them_apart() -> None:
+    """The very key comes first, then the canonical name, then aliases: in values, filters and sorting."""
+    schema = Schema(metrics=(Metric(glob="loss", alias=("train_loss", "val_loss")),))
+    both = run(metrics={"loss": summary(2.0), "val_loss": summary(3.0)})
+    assert [read(name, both, schema) for name in ("loss", "val_loss", "train_loss")] == [2.0, 3.0, 2.0]
+    assert read("val_loss", run(metrics={"train_loss": summary(1.0)}), schema) == 1.0
+    fit = parse_filter("val_loss = 3 and loss = 2")
+    assert fit.select([both], schema) == [both]
+
+
+def test_a_param_is_not_taken_for_a_metric() -> None:
+    """Where only a param is called so, the error says how to write it; a metric like a field is spelled out."""
+    states = [run(params={"alpha": 1}, metrics={"train/alpha": summary(1), "val/alpha": summary(1)})]
+    with pytest.raises(InvalidFilter, match=r"write params\.alpha$"):
+        check([parse("alpha")], states)
+    states = [run(metrics={"status": summary(1), "best:x": summary(2), 'a as "b"': summary(3)})]
+    with pytest.raises(InvalidFilter, match=r"status, metrics\.status; a metric called like a field .* metrics\.NAME"):
+        check([parse("statuss")], states)
+    for text, expected in zip(known(states)[-3:], (3, 2, 1), strict=True):
+        assert read(text, states[0]) == expected, text

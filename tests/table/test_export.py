@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 import ledger
 from ledger import api
+from ledger.format.names import canonical_context
 from ledger.record import adding
 from ledger.record.calls import Call
-from ledger.format.names import canonical_context
 
 pytestmark = pytest.mark.usefixtures("workdir")
 

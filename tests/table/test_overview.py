@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -65,12 +66,12 @@ def test_the_columns_that_are_asked_for(led: ledger.Ledger) -> None:
 
 
 def test_rows_for_a_file_are_plain(led: ledger.Ledger) -> None:
-    """Times as RFC 3339, tags joined, undefined values absent."""
+    """Times as RFC 3339, tags joined; undefined is not absent."""
     found = led.overview(led.select("a"), ["created", "tag", "u", "nan"])
     ((created, tags, undefined, nan),) = found.plain_rows()
     assert created.endswith("Z")
     assert pd.Timestamp(created).year >= 2024
-    assert (tags, undefined) == ("t1 t2", None)
+    assert (tags, undefined) == ("t1 t2", ledger.Undefined("why"))
     assert math.isnan(nan)
 
 
@@ -94,3 +95,40 @@ def test_the_frame_of_chosen_columns(led: ledger.Ledger) -> None:
     assert frame.iloc[0, [0, 2]].tolist() == ["a", 0.5]
     assert frame.u.isna().all()
     assert len(led.runs(where="name = 'nobody'")) == 0
+
+
+def add(name: str, metrics: dict[str, float], **given: Any) -> None:
+    """Make a run with one value per metric."""
+    with ledger.start(name, **given) as run:
+        run.log(metrics)
+
+
+def test_aliases_share_a_column_unless_a_run_has_both(workdir: Path) -> None:
+    """One column where every run has one of the names; a column each as soon as a run has two."""
+    (workdir / ".ledger-schema").write_text('[metric."loss"]\nalias = ["val_loss"]\n')
+    add("a", {"loss": 1.0})
+    add("b", {"val_loss": 2.0})
+    led = ledger.open()
+    found = led.overview(led.select())
+    assert [column.heading for column in found.columns][4:] == ["loss"]
+    assert [row[4:] for row in found.rows] == [[2.0], [1.0]]
+    add("c", {"loss": 3.0, "val_loss": 4.0})
+    led = ledger.open()
+    found = led.overview(led.select())
+    assert [column.heading for column in found.columns][4:] == ["loss", "val_loss"]
+    assert found.rows[0][4:] == [3.0, 4.0]
+    assert [state.name for state in led.select(where="val_loss = 4 and loss = 3")] == ["c"]
+
+
+def test_headings_are_distinct_and_can_be_typed_back() -> None:
+    """Params and metrics called like a field or like each other are spelled out; `text` always reads the same value."""
+    for i, name in enumerate("ab"):
+        metrics = {"status": 10.0 + i, "loss": 20.0 + i, "x": 30.0 + i}
+        add(name, metrics, params={"name": i, "loss": 3 + i, "alpha": 5 + i})
+    led = ledger.open()
+    found = led.overview(led.select())
+    headings = [column.heading for column in found.columns]
+    assert headings == ["id", "name", "status", "created", "alpha", "params.loss", "params.name",
+                        "loss", "metrics.status", "x"]  # fmt: skip
+    again = led.overview(led.select(), [column.text for column in found.columns])
+    assert again.rows == found.rows

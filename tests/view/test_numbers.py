@@ -63,10 +63,12 @@ def test_the_order_of_a_group_does_not_matter(values: list[float], random: objec
         ([2**60 + 1, 2**60], ["1152921504606846977", "1152921504606846976"]),
         ([10**400, 1], [str(10**400), "1"]),
         ([10**400, 0.5], [str(10**400), "0.5"]),
-        ([-0.0, 0.0], ["-0", "0"]),
+        ([-0.0, 0.0], ["-0.0", "0.0"]),
         ([-0.0, 0.0, 0.5], ["-0.0", "0.0", "0.5"]),
-        ([-0.0], ["0"]),
-        ([-0.0, 0.5], ["0.0", "0.5"]),
+        ([-0.0], ["-0.0"]),
+        ([-0.0, 0.5], ["-0.0", "0.5"]),
+        ([-0.0, 2.0], ["-0.0", "2.0"]),
+        ([0.0, 2.0], ["0", "2"]),
         ([None, math.nan, math.inf, -math.inf], ["-", "nan", "inf", "-inf"]),
         ([Undefined("one class"), 0.25], ["undefined", "0.25"]),
         ([True, False], ["true", "false"]),
@@ -181,6 +183,11 @@ def test_when_gives_the_age_of_recent_times(age: int, text: str) -> None:
     assert timestamp(now) == "2026-11-22T03:15:05Z"
     assert when(now - age * 1_000_000, now) == text
     assert when(None) == "-"
+
+
+def test_a_count_agrees_with_its_noun() -> None:
+    """One is singular, any other count is plural."""
+    assert [numbers.plural(count, "row") for count in (0, 1, 2)] == ["0 rows", "1 row", "2 rows"]
 
 
 def test_is_number() -> None:

@@ -13,8 +13,15 @@ from ledger.store.state import Chart, RunState, Summary
 from ledger.table import columns
 from ledger.table.compare import compare
 from ledger.table.diff import diff_runs
+from ledger.view.comparison import (
+    comparison_markdown,
+    diff_markdown,
+    render_comparison,
+    render_diff,
+    run_headings,
+)
 from ledger.view.rows import display_width, is_unsafe
-from ledger.view.text import render_charts, render_comparison, render_diff, render_run, render_runs, run_headings
+from ledger.view.text import render_charts, render_run, render_runs
 
 TIME = 1_795_317_300_000_000
 SCHEMA = Schema()
@@ -120,8 +127,42 @@ def test_compare_shortens_run_names_before_it_turns_the_table() -> None:
     assert all(display_width(line) <= 80 for line in text.split("\n"))
     assert all(state.name in text for state in states)
     assert row(text, "metric").startswith("metric resnet5")
-    assert run_headings([a_run(0, "a" * 30 + "b" + "a" * 30), a_run(1, "a" * 61)], 10) == ["a" * 30 + "b" + "a" * 30,
-                                                                                         "a" * 61]  # fmt: skip
+    alike = [a_run(0, "a" * 30 + "b" + "a" * 30), a_run(1, "a" * 61), a_run(2, "wide")]
+    assert run_headings(alike, 10) == ["10000000", "20000000", "wide"]
+    assert run_headings([a_run(0, "a" * 20), a_run(1, "a" * 20)], 15) == ["aaaaa…aaaa 1000", "aaaaa…aaaa 2000"]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+@pytest.mark.parametrize("count", [2, 9])
+@pytest.mark.parametrize("size", [4, 64])
+def test_no_two_runs_of_a_comparison_read_alike(width: int, count: int, size: int) -> None:
+    """Names that differ in their middle, beside a long metric and long params: every run has a heading of its own."""
+    names = [f"a-quite-long-run-name-with-seed-{i}-and-lr-0.001" for i in range(count)]
+    states = [
+        a_run(i, name, metrics={"m" * size: summary(0.5 + i)}, params={"p" * size: "x" * (30 + i)})
+        for i, name in enumerate(names)
+    ]
+    text = render_comparison(compare(states, SCHEMA), width=width)
+    *above, metric_table, param_table = text.split("\n\n")
+    words = [line.split() for line in "\n".join(above).split("\n")[2:]]
+    full = {name: heading for heading, name in words} or {name: name for name in names}
+    assert len(set(full.values())) == count
+    for name in names:
+        assert full[name] in metric_table
+        assert full[name] in param_table
+
+
+def test_markdown_of_a_comparison_has_the_digits_of_each_metric() -> None:
+    """Small differences of one metric are there beside large values of another; the best is bold, names are unique."""
+    states = [a_run(i, metrics={"val/loss": summary(1e-5 + i * 1e-7), "big": summary(5e4 + i)}) for i in range(2)]
+    lines = comparison_markdown(compare(states, SCHEMA)).split("\n")
+    assert lines == [
+        "| metric | baseline 1000 | baseline 2000 |",
+        "| --- | ---: | ---: |",
+        "| big | 50000 | 50001 |",
+        "| val/loss ↓ | **1.000e-05** | 1.010e-05 |",
+        "",
+    ]
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -239,6 +280,21 @@ def test_diff_shows_changes_first_and_counts_the_rest() -> None:
     assert "the same" not in text
 
 
+def test_markdown_of_a_diff_has_the_digits_and_signs_of_the_terminal() -> None:
+    """Digits per metric, a signed difference, equal metrics too, nothing that ends a cell."""
+    a = a_run(0, metrics={"a|b": summary(5e4), "loss": summary(0.12345), "same": summary(1.0)})
+    b = a_run(1, "wide", metrics={"a|b": summary(5e4 + 1), "loss": summary(0.12344), "same": summary(1.0)})
+    document = diff_runs(a, b, SCHEMA).to_json()
+    assert diff_markdown(document, {"loss": "minimize"}).split("\n") == [
+        "| metric | old | new | diff | verdict |",
+        "| --- | ---: | ---: | ---: | --- |",
+        "| loss ↓ | 0.12345 | 0.12344 | -0.00001 | ✓ better |",
+        "| a\\|b | 50000 | 50001 | +1 | ? unknown |",
+        "| same | 1 | 1 | 0 | same |",
+        "",
+    ]
+
+
 def test_diff_takes_an_encoded_document() -> None:
     """Non-finite values may be the texts that JSON has for them; undefined ones are known by their reason."""
     run = {"id": "x", "name": "x"}
@@ -266,7 +322,7 @@ def test_diff_lists_versions_commit_and_charts() -> None:
 
 def test_views_are_light() -> None:
     """Importing the views loads no heavy library."""
-    code = "import sys, ledger.view.text, ledger.view.document; print(*sys.modules)"
+    code = "import sys, ledger.view.comparison, ledger.view.text, ledger.view.document; print(*sys.modules)"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     heavy = {"numpy", "pandas", "pyarrow", "matplotlib", "rich"} & set(done.stdout.split())

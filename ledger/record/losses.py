@@ -1,0 +1,196 @@
+"""What is gone with a committed file, as exactly as what is left can say: which rows, entry or charts, of which run.
+
+Nothing here repairs; `repair` asks when a file could not be brought back.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ledger.errors import Damage
+from ledger.format import entries as form
+from ledger.format import ids, layout
+from ledger.store import files
+from ledger.store.tree import Tree
+
+
+class Gone(NamedTuple):
+    """Something that could not be brought back: a file, what it held in a sentence, and the same in parts.
+
+    `details`, where they apply: run, entry, time (us), rows, metrics ({key: {count, last_step}}), writers ([{writer,
+    first, last}], the seqs), charts ([{run, name, step}]), bytes and seqs ([[first, last]]) of a journal.
+    """
+
+    path: str
+    kind: str  # segment, entry, blob, journal
+    text: str
+    details: dict[str, Any]
+
+
+class Known:
+    """The entries that can be read, of a ledger or of some run folders; what refers to a file is looked up here."""
+
+    def __init__(self, tree: Tree, folders: Sequence[str] | None = None) -> None:
+        self.tree = tree
+        self.rows: dict[str, list[tuple[str, form.Rows]]] = {}
+        self.entries: dict[str, dict[str, form.Entry]] = {}  # by folder and id
+        for folder in run_folders(tree) if folders is None else folders:
+            self._look(folder)
+
+    def _look(self, folder: str) -> None:
+        for name in self.tree.names(folder):
+            parts = layout.parse_entry_name(name)
+            entry = read_entry(self.tree, f"{folder}/{name}") if parts else None
+            if parts is not None and entry is not None:
+                self.entries.setdefault(folder, {})[parts.id] = entry
+                if isinstance(entry, form.Rows):
+                    self.rows.setdefault(folder, []).append((name, entry))
+
+    def of_segment(self, path: str) -> tuple[str, form.Rows, form.Segment] | None:
+        """Return the entry that names a segment, its file name, and what it says of the segment; None without one."""
+        folder, _, name = path.rpartition("/")
+        for entry_name, entry in self.rows.get(folder, []):
+            for segment in entry.segments:
+                if segment.sha256[:16] == name[:16]:
+                    return entry_name, entry, segment
+        return None
+
+    def charts(self) -> list[tuple[str, form.ChartRef]]:
+        """Return every chart that an entry names, with its run."""
+        found = []
+        for entries in self.rows.values():
+            for _, entry in entries:
+                charts = list(entry.charts)
+                if entry.more_charts is not None:
+                    charts += self._more(entry.more_charts.blob)
+                found += [(entry.run, chart) for chart in charts]
+        return found
+
+    def _more(self, blob: str) -> list[form.ChartRef]:
+        try:
+            data = self.tree.read(layout.blob_path(blob, "json"))
+            return form.decode_charts(data) if hashlib.sha256(data).hexdigest() == blob else []
+        except (OSError, Damage, ValueError):
+            return []
+
+    def referred(self) -> list[str]:
+        """Return the paths of the segments and blobs that entries name."""
+        paths = []
+        for folder, entries in self.rows.items():
+            for _, entry in entries:
+                paths += [f"{folder}/{s.sha256[:16]}.parquet" for s in entry.segments]
+                if entry.more_charts is not None:
+                    paths.append(f"blobs/{entry.more_charts.blob[:2]}/{entry.more_charts.blob}.json")
+        paths += [f"blobs/{chart.blob[:2]}/{chart.blob}.{chart.extension}" for _, chart in self.charts()]
+        return list(dict.fromkeys(paths))
+
+    def followed(self) -> list[tuple[str, str]]:
+        """Return (run folder, id) of the entries that others followed and that are not here."""
+        return [
+            (folder, id)
+            for folder, found in self.entries.items()
+            for id in sorted({before for entry in found.values() for before in entry.after} - set(found))
+        ]
+
+
+def run_folders(tree: Tree, base: str = "") -> list[str]:
+    """Return the folders of runs, links left out, relative to `.ledger` or to the folder `base` in it."""
+    days = sorted(files.subfolders(tree.path(f"{base}runs")))
+    return [f"runs/{day}/{run}" for day in days for run in sorted(files.subfolders(tree.path(f"{base}runs/{day}")))]
+
+
+def span(first: int, last: int) -> str:
+    """Write a range of seqs, both ends included: `7`, `3 to 4`."""
+    return str(first) if first == last else f"{first} to {last}"
+
+
+def read_entry(tree: Tree, path: str) -> form.Entry | None:
+    """Return an entry, or None where it cannot be read or trusted."""
+    parts = layout.parse_entry_name(path.rpartition("/")[2])
+    try:
+        data = tree.read(path)
+        if parts is None or hashlib.sha256(data).hexdigest()[:16] != parts.id:
+            return None
+        return form.decode(data, path)
+    except (OSError, Damage):
+        return None
+
+
+def of_file(known: Known, path: str) -> Gone | None:
+    """Say what is gone with a committed file; None where no entry names it, so that nobody could see it."""
+    if path.startswith("blobs/"):
+        return _of_blob(known, path)
+    if path.endswith(".parquet"):
+        return _of_segment(known, path)
+    return _of_entry(known, path)
+
+
+def _of_segment(known: Known, path: str) -> Gone | None:
+    found = known.of_segment(path)
+    if found is None:
+        return None
+    name, entry, segment = found
+    metrics = {
+        key: {field: line[field] for field in ("count", "last_step") if field in line}
+        for key, line in entry.summary.items()
+        if isinstance(line, dict)
+    }
+    steps = [line["last_step"] for line in metrics.values() if isinstance(line.get("last_step"), int)]
+    shown = ", ".join(list(metrics)[:8]) + (f" and {len(metrics) - 8} more" if len(metrics) > 8 else "")
+    seqs = ", ".join(f"{span(r.first, r.last)} of writer {r.writer}" for r in entry.writers)
+    several = f", one of {len(entry.segments)} segments of these" if len(entry.segments) > 1 else ""
+    count = "1 row" if segment.rows == 1 else f"{segment.rows} rows"
+    upto = f" up to step {max(steps)}" if steps else ""
+    text = f"{count} of {shown or 'unknown metrics'}{upto} (seq {seqs}{several}), run {entry.run}"
+    details = {
+        "run": entry.run,
+        "entry": name,
+        "rows": segment.rows,
+        "metrics": metrics,
+        "writers": [{"writer": r.writer, "first": r.first, "last": r.last} for r in entry.writers],
+    }
+    return Gone(path, "segment", text, details)
+
+
+def _of_entry(known: Known, path: str) -> Gone | None:
+    folder, _, name = path.rpartition("/")
+    parts = layout.parse_entry_name(name)
+    if parts is None:
+        return None
+    run = folder.rpartition("/")[2]
+    try:
+        time = ids.parse_stamp(parts.stamp)
+    except ValueError:
+        return None
+    details: dict[str, Any] = {"run": run, "entry": name, "time": time}
+    text = f"the {parts.kind} entry of {ids.rfc3339(time)} of run {run}"
+    if parts.kind == "rows":
+        named = {f"{s.sha256[:16]}.parquet" for _, entry in known.rows.get(folder, []) for s in entry.segments}
+        left = [n for n in known.tree.names(folder) if layout.parse_segment_name(n) and n not in named]
+        details["segments"] = left
+        if left:
+            text += f"; its rows are perhaps those of {', '.join(left)}, which no entry names"
+    return Gone(path, "entry", text, details)
+
+
+def _of_blob(known: Known, path: str) -> Gone | None:
+    sha256, _, extension = path.rpartition("/")[2].partition(".")
+    charts = [
+        {"run": run, "name": chart.name} | ({} if chart.step is None else {"step": chart.step})
+        for run, chart in known.charts()
+        if (chart.blob, chart.extension) == (sha256, extension)
+    ]
+    lists = [
+        (entry.run, name, entry.more_charts.count)
+        for found in known.rows.values()
+        for name, entry in found
+        if entry.more_charts is not None and entry.more_charts.blob == sha256 and extension == "json"
+    ]
+    texts = [f"the list of {count} charts of {name} of run {run}" for run, name, count in lists]
+    for chart in charts[:20]:
+        step = f" at step {chart['step']}" if "step" in chart else ""
+        texts.append(f"the chart {chart['name']}{step} of run {chart['run']}")
+    if not texts:
+        return None
+    more = f" and {len(charts) - 20} more charts" if len(charts) > 20 else ""
+    return Gone(path, "blob", ", ".join(texts) + more, {"charts": charts})
