@@ -68,7 +68,7 @@ class RowCheck:
         if hashlib.sha256(data).hexdigest() != segment.sha256:
             return None
         try:
-            runs, rows = columns.decode(data, path, segment.rows)
+            runs, rows = columns.decode(data, path)
             _check_indices(rows)
         except DamagedFile as error:
             self.note("invalid-segment", path, error.message)
