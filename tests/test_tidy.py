@@ -50,6 +50,7 @@ LATE_MODULES = {
     "ledger/__init__.py": "names are loaded on first use",
     "ledger/api/": "a call loads what it needs alone",
     "ledger/cli/": "a command loads what it needs alone",
+    "ledger/format/frame.py": "checking a chart needs the structs of entries; rows do not",
     "ledger/record/": "logging to an open run loads neither the readers of rows nor Arrow",
     "ledger/store/audit/": "decoding rows needs arrays; the rest of a check does not",
     "ledger/store/fold.py": "a run whose rows are all summed up needs no arrays",

@@ -12,7 +12,6 @@ import click
 from ledger import api
 from ledger.cli import options, output
 from ledger.errors import InvalidValue, LedgerError
-from ledger.view.numbers import plural
 
 # `loss: 0.5`, `val loss: 0.5` or `loss=0.5`, several with commas between, perhaps `(step 3)` behind.
 _PAIR = r"([^\s:={}][^:={}]*?)\s*:\s*(\S+)|([^\s:={}]+)\s*=\s*(\S+)"
@@ -117,6 +116,8 @@ def _log(ledger: Any, run: str, calls: list[Any], files: list[Any], given: dict[
     if dry_run:
         id = ledger.check_log(run, calls, charts=files, **given)
         count = sum(len(call.metrics) for call in calls)
+        from ledger.view.numbers import plural
+
         said = f"{plural(count, 'metric')} and {plural(len(files), 'chart')}"
         output.notice(f"would log {said} to {id or f'the new run {run!r}'}")
         return run

@@ -9,7 +9,6 @@ frames of another journal, are never taken for valid. Payloads are arrays that b
     [3, seq, time, {...}]                            a chart
 """
 
-import hashlib
 import struct
 import zlib
 from collections.abc import Iterator
@@ -19,7 +18,6 @@ import msgspec
 
 from ledger.errors import DamagedFile, NewerFormat
 from ledger.format import names
-from ledger.format.entries import ChartRef, check_chart
 from ledger.format.ids import TIME_MAX, is_run_id
 from ledger.format.layout import FORMAT, blob_path, parse_entry_name
 
@@ -30,7 +28,6 @@ ATTEMPT_MAX = 2**31 - 1
 MAGIC = b"\xf5LF\n"
 HEAD = struct.Struct("<4sII")
 PREFIX_SIZE = 16
-_CHART_FIELDS = frozenset(ChartRef.__struct_fields__) - {"time", "writer", "seq", "attempt"}
 _PREFIX = struct.Struct("<7scI")
 
 encode_payload = msgspec.msgpack.Encoder().encode
@@ -100,8 +97,11 @@ def encode_header(header: Header, salt: int) -> bytes:
     return encode_frame(encode_payload([HEADER, header]), salt)
 
 
-def decode_header(payload: list[Any], name: str) -> Header:
-    """Read a header from its payload; raises DamagedFile or NewerFormat."""
+def decode_header(payload: list[Any], name: str, *, opened: bool = True) -> Header:
+    """Read a header from its payload; raises DamagedFile or NewerFormat.
+
+    Without `opened` the open entry in it is not looked at, for those who do not write it.
+    """
     try:
         header = msgspec.convert(payload[1], Header)
     except (msgspec.ValidationError, IndexError) as error:
@@ -114,7 +114,9 @@ def decode_header(payload: list[Any], name: str) -> Header:
         raise DamagedFile(f"{name} is of the run {header.run[:80]!r}, which is not a run's id")
     if not 1 <= header.attempt <= ATTEMPT_MAX:
         raise DamagedFile(f"{name} is of the attempt {header.attempt}; the first is 1, the last {ATTEMPT_MAX}")
-    if header.open_name is not None or header.open_data is not None:
+    if opened and (header.open_name is not None or header.open_data is not None):
+        import hashlib  # a call of the shell, which does not look, must not pay for it
+
         # A sealer writes these bytes under this name: it must be the one that belongs to them, and no path.
         found = parse_entry_name(header.open_name or "")
         sha256 = hashlib.sha256(header.open_data or b"").hexdigest()
@@ -168,10 +170,14 @@ def _are_rows(step: Any, context: Any, values: Any) -> bool:
 
 
 def _is_chart(seq: int, time: int, fields: Any) -> bool:
-    if type(fields) is not dict or not fields.keys() <= _CHART_FIELDS:
+    # Here, since a journal of rows needs none of it, and these structs take longer to load than a shell call takes.
+    from ledger.format.entries import ChartRef, check_chart
+
+    ours = {"time": time, "writer": "", "seq": seq, "attempt": 1}
+    if type(fields) is not dict or not fields.keys() <= set(ChartRef.__struct_fields__) - ours.keys():
         return False
     try:
-        chart = msgspec.convert({**fields, "time": time, "writer": "", "seq": seq, "attempt": 1}, ChartRef)
+        chart = msgspec.convert({**fields, **ours}, ChartRef)
         check_chart(chart)
         blob_path(chart.blob, chart.extension)
     except (msgspec.ValidationError, ValueError, DamagedFile):

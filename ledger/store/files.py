@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -130,6 +129,8 @@ def everything(folder: str) -> list[Thing]:
 
 def sha256(path: str) -> str:
     """Return the sha256 of a file, read block by block; raises OSError, and DamagedFile for what is no file."""
+    import hashlib  # most calls hash nothing
+
     fd, found = _open_file(path)
     try:
         digest, block = hashlib.sha256(), min(found + 1, _BLOCK)

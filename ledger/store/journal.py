@@ -56,7 +56,7 @@ def runs(tree: Tree) -> list[str]:
     return [run for run in files.subfolders(tree.path("journal")) if layout.is_run_folder(run) and paths(tree, run)]
 
 
-def read_header(data: bytes, path: str) -> tuple[int, Header, int] | None:
+def read_header(data: bytes, path: str, *, opened: bool = True) -> tuple[int, Header, int] | None:
     """Return salt, header and where the frames begin; None where a crash cut the header off before any row."""
     if len(data) < frame.PREFIX_SIZE or (not data[0] and not data.strip(b"\0")):  # a power cut may leave zeros
         return None
@@ -66,7 +66,7 @@ def read_header(data: bytes, path: str) -> tuple[int, Header, int] | None:
         if frame.next_frame(data, frame.PREFIX_SIZE, salt) is None:
             return None
         raise DamagedFile(f"{path} has a damaged header")
-    return salt, frame.decode_header(first.payload, path), first.end
+    return salt, frame.decode_header(first.payload, path, opened=opened), first.end
 
 
 def load(tree: Tree, path: str) -> Loaded | None:

@@ -278,7 +278,7 @@ class SharedWriter:
         """Take the journal's lock and find its end; False if it is not one of ours to append to."""
         head = files.read_at(fd, 0, _TAIL)
         try:
-            found = journal.read_header(head, path)
+            found = journal.read_header(head, path, opened=False)
         except DamagedFile:
             return False
         if (
