@@ -37,5 +37,6 @@ def command(
         seed=seed,
         note=note,
     )
-    output.notice(f"{run} is {'finished' if code == 0 else f'failed (exit status {code})'}")
+    ended = "was ended by a signal" if code > 128 else "is failed"
+    output.notice(f"{run} is finished" if code == 0 else f"{run} {ended} (exit status {code})")
     click.get_current_context().exit(code)

@@ -84,7 +84,7 @@ class Storyteller:
         lines = [*out.splitlines(), *(f"! {line}" for line in err.splitlines())]
         if code:
             lines.append(f"? {code}")
-        text = "\n".join(lines).replace(str(self.folder), "/home/ada/work")
+        text = "\n".join(lines).replace(str(self.folder), "/home/ada/project")
         text = _ID.sub(self.constant, text)
         for pattern, replacement in _TIMES:
             text = pattern.sub(replacement, text)
