@@ -44,8 +44,10 @@ def rows(form: str, headings: Sequence[str], values: Sequence[Sequence[Any]]) ->
     """Write rows as CSV or Markdown."""
     from ledger.view import rows as view
 
-    render = view.render_csv if form == "csv" else view.render_markdown
-    sys.stdout.write(render(headings, values))
+    if form == "csv":  # exact for a file or a pipe; on a terminal no text may steer it
+        sys.stdout.write(view.render_csv(headings, values, terminal=sys.stdout.isatty()))
+    else:
+        sys.stdout.write(view.render_markdown(headings, values))
 
 
 def run_notices(states: Sequence[Any]) -> None:
