@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import IO, cast
 
 import click
 
@@ -20,7 +21,7 @@ def command(runs: tuple[str, ...], where: str | None, form: str, target: str | N
     if form == "parquet" and target is None and sys.stdout.isatty():
         raise click.UsageError("Parquet is not for the terminal: give -o FILE")
     if target is None:
-        ledger.write_rows(sys.stdout.buffer, form, *runs, where=where)
+        ledger.write_rows(cast(IO[bytes], output.Rows()), form, *runs, where=where)
     else:
         _write(ledger, target, form, runs, where)
     output.stop_if_damaged(ledger, runs, where)

@@ -50,6 +50,19 @@ def rows(form: str, headings: Sequence[str], values: Sequence[Sequence[Any]]) ->
         sys.stdout.write(view.render_markdown(headings, values))
 
 
+class Rows:
+    """Where exported rows go when they go to stdout: as they are, or on a terminal with their control codes escaped."""
+
+    def write(self, data: bytes) -> None:
+        """Write bytes of UTF-8 text, or of a file where nobody looks."""
+        if not sys.stdout.isatty():
+            sys.stdout.buffer.write(data)
+            return
+        from ledger.view.rows import clean
+
+        sys.stdout.write("\n".join(clean(line) for line in data.decode("utf-8", "replace").split("\n")))
+
+
 def run_notices(states: Sequence[Any]) -> None:
     """Say what is amiss with runs that are shown, lest an older value be taken for the newest."""
     for state in states:
