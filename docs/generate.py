@@ -161,9 +161,7 @@ def python_page() -> str:
 
 
 def _definition(title: str, name: str, module: str) -> Iterator[str]:
-    path = ROOT / Path(*module.split(".")).with_suffix(".py")
-    tree = ast.parse(path.read_text("utf-8"))
-    found = next(n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef) and n.name == name)
+    found = _find(name, module)
     yield f"### `{title}`\n"
     if isinstance(found, ast.FunctionDef):
         yield f"```\n{_signature(found)}\n```\n"
@@ -177,12 +175,28 @@ def _definition(title: str, name: str, module: str) -> Iterator[str]:
     if fields:
         shown = "\n".join(f"- `{ast.unparse(n.target)}`: `{_annotation(n.annotation)}`" for n in fields)
         yield f"{shown}\n"
-    for member in found.body:
+    for member in _members(name, module, found):
         if isinstance(member, ast.FunctionDef) and not member.name.startswith("_"):
             attribute = any("property" in ast.unparse(decorator) for decorator in member.decorator_list)
             what = f"{member.name}: {_annotation(member.returns)}" if attribute else _signature(member)
             yield f"```\n{what}\n```\n"
             yield _docstring(member)
+
+
+def _find(name: str, module: str) -> ast.ClassDef | ast.FunctionDef:
+    path = ROOT / Path(*module.split(".")).with_suffix(".py")
+    tree = ast.parse(path.read_text("utf-8"))
+    return next(n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef) and n.name == name)
+
+
+def _members(name: str, module: str, found: ast.ClassDef) -> Iterator[ast.stmt]:
+    """Yield what a class has, what it has from classes of ours first."""
+    for base in _load(module, name).__bases__:
+        if base.__module__.startswith("ledger.") and not issubclass(base, Exception):
+            inherited = _find(base.__name__, base.__module__)
+            assert isinstance(inherited, ast.ClassDef)
+            yield from _members(base.__name__, base.__module__, inherited)
+    yield from found.body
 
 
 def _load(module: str, name: str) -> Any:

@@ -14,6 +14,7 @@
     │   ├── NoLedger              no `.ledger` here or above
     │   ├── NoSuchRun             no run of that name or id
     │   ├── AmbiguousRun          more than one run fits
+    │   ├── NoSuchRevision        no commit, branch or tag of that name, or it has no ledger
     │   ├── NoSuchMetric          the run has no such metric
     │   └── NoSuchChart           the run has no such chart
     ├── Damage                5   a file that had to be read cannot be trusted
@@ -45,6 +46,7 @@ __all__ = [
     "NoLedger",
     "NoSuchChart",
     "NoSuchMetric",
+    "NoSuchRevision",
     "NoSuchRun",
     "NotFound",
     "RunFinished",
@@ -166,6 +168,12 @@ class AmbiguousRun(NotFound):
     """More than one run fits."""
 
     code = "ambiguous-run"
+
+
+class NoSuchRevision(NotFound):
+    """No commit, branch or tag of that name, or it has no ledger."""
+
+    code = "no-such-revision"
 
 
 class NoSuchMetric(NotFound):

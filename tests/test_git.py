@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger import git
+from ledger.git import objects, place, process, worktree
 
 
 @pytest.fixture(autouse=True)
@@ -52,9 +52,9 @@ def test_a_clean_work_tree(repo: Path) -> None:
         "branch": "main",
         "dirty": False,
     }
-    assert git.snapshot(str(repo)) == expected
+    assert worktree.snapshot(str(repo)) == expected
     (repo / "deep").mkdir()
-    assert git.snapshot(str(repo / "deep")) == expected
+    assert worktree.snapshot(str(repo / "deep")) == expected
 
 
 def test_a_changed_file_gives_the_digest_of_the_difference(repo: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_changed_file_gives_the_digest_of_the_difference(repo: Path) -> None:
     (repo / "long.py").write_text("".join([*lines[:20], "changed\n", *lines[20:29], "again\n", *lines[29:]]))
     run(repo, "mv", "moved.py", "new name.py")
     digest = hashlib.sha256(run(repo, "diff", "HEAD", "--binary", "--full-index")).hexdigest()
-    found = git.snapshot(str(repo))
+    found = worktree.snapshot(str(repo))
     assert found is not None
     assert (found["dirty"], found["diff"], "untracked" in found) == (True, digest, False)
     settings = {"diff.noprefix": "true", "diff.context": "9", "color.ui": "always", "diff.renames": "false"}
@@ -78,7 +78,7 @@ def test_a_changed_file_gives_the_digest_of_the_difference(repo: Path) -> None:
         run(repo, "config", name, value)
     (repo / ".git" / "info").mkdir(exist_ok=True)
     (repo / ".git" / "info" / "attributes").write_text("*.py diff=upper\n")
-    assert git.snapshot(str(repo)) == found
+    assert worktree.snapshot(str(repo)) == found
 
 
 def test_untracked_files_are_counted(repo: Path) -> None:
@@ -88,7 +88,7 @@ def test_untracked_files_are_counted(repo: Path) -> None:
         (repo / "data" / name).touch()
     (repo / ".gitignore").write_text("*.tmp\n")
     (repo / "x.tmp").touch()
-    found = git.snapshot(str(repo))
+    found = worktree.snapshot(str(repo))
     assert found is not None
     assert (found["dirty"], found["untracked"], "diff" in found) == (True, 4, False)
 
@@ -96,16 +96,16 @@ def test_untracked_files_are_counted(repo: Path) -> None:
 @pytest.mark.parametrize("given", ["relative", "absolute"])
 def test_the_ledger_does_not_count(repo: Path, given: str) -> None:
     """Whatever changes inside the excluded folder leaves the answer as it is; beside it, it does not."""
-    before = git.snapshot(str(repo))
+    before = worktree.snapshot(str(repo))
     ledger = repo / ".ledger"
     (ledger / "README.md").write_text("changed\n")
     (ledger / "runs").mkdir()
     (ledger / "runs" / "x.json").touch()
     exclude = [".ledger"] if given == "relative" else [str(ledger), "/elsewhere", str(repo)]
-    assert git.snapshot(str(repo), exclude=exclude) == before
-    assert git.snapshot(str(repo / ".ledger" / "runs"), exclude=exclude) == before
+    assert worktree.snapshot(str(repo), exclude=exclude) == before
+    assert worktree.snapshot(str(repo / ".ledger" / "runs"), exclude=exclude) == before
     (repo / ".ledger-schema").touch()
-    found = git.snapshot(str(repo), exclude=exclude)
+    found = worktree.snapshot(str(repo), exclude=exclude)
     assert found is not None
     assert found["untracked"] == 1
 
@@ -115,7 +115,7 @@ def test_excluded_names_are_taken_literally(repo: Path) -> None:
     for name in ("[ab]*", "abc"):
         (repo / name).mkdir()
         (repo / name / "x").touch()
-    found = git.snapshot(str(repo), exclude=["[ab]*"])
+    found = worktree.snapshot(str(repo), exclude=["[ab]*"])
     assert found is not None
     assert found["untracked"] == 1
 
@@ -124,21 +124,21 @@ def test_a_work_tree_without_a_commit(tmp_path: Path) -> None:
     """Before the first commit there is a branch but no commit, and any file makes it dirty."""
     run(tmp_path, "init", "-q", "-b", "début")
     (tmp_path / "empty").unlink()
-    assert git.snapshot(str(tmp_path)) == {"branch": "début", "dirty": False}
-    assert git.branch(str(tmp_path)) == "début"
+    assert worktree.snapshot(str(tmp_path)) == {"branch": "début", "dirty": False}
+    assert place.branch(str(tmp_path)) == "début"
     (tmp_path / "x").touch()
-    assert git.snapshot(str(tmp_path)) == {"branch": "début", "dirty": True, "untracked": 1}
+    assert worktree.snapshot(str(tmp_path)) == {"branch": "début", "dirty": True, "untracked": 1}
     run(tmp_path, "add", "x")
-    assert git.snapshot(str(tmp_path)) == {"branch": "début", "dirty": True}
+    assert worktree.snapshot(str(tmp_path)) == {"branch": "début", "dirty": True}
 
 
 def test_a_detached_head_has_no_branch(repo: Path) -> None:
     """A detached HEAD leaves the branch out."""
     run(repo, "checkout", "-q", "--detach")
-    found = git.snapshot(str(repo))
+    found = worktree.snapshot(str(repo))
     assert found is not None
     assert "branch" not in found
-    assert git.branch(str(repo)) is None
+    assert place.branch(str(repo)) is None
 
 
 def test_remotes(repo: Path) -> None:
@@ -146,7 +146,7 @@ def test_remotes(repo: Path) -> None:
     run(repo, "remote", "add", "up.stream", "https://example.org/u.git")
     run(repo, "remote", "add", "origin", "git@example.org:x/y.git")
     run(repo, "remote", "set-url", "--add", "origin", "second")
-    found = git.snapshot(str(repo))
+    found = worktree.snapshot(str(repo))
     assert found is not None
     assert list(found["remotes"].items()) == [
         ("origin", "git@example.org:x/y.git"),
@@ -158,23 +158,27 @@ def test_a_linked_work_tree(repo: Path, tmp_path: Path) -> None:
     """In a linked work tree, where `.git` is a file, branch and signature are the work tree's own."""
     linked = tmp_path / "linked"
     run(repo, "worktree", "add", "-q", "-b", "topic/x", str(linked))
-    assert (git.top(str(linked)), git.branch(str(linked)), git.branch(str(repo))) == (str(linked), "topic/x", "main")
-    found = git.snapshot(str(linked))
+    assert (place.top(str(linked)), place.branch(str(linked)), place.branch(str(repo))) == (
+        str(linked),
+        "topic/x",
+        "main",
+    )
+    found = worktree.snapshot(str(linked))
     assert found is not None
     assert (found["branch"], found["dirty"]) == ("topic/x", False)
-    before, main = git.head_signature(str(linked)), git.head_signature(str(repo))
+    before, main = place.head_signature(str(linked)), place.head_signature(str(repo))
     run(linked, "commit", "-q", "--allow-empty", "-m", "second")
-    assert git.head_signature(str(linked)) != before
-    assert git.head_signature(str(repo)) == main
+    assert place.head_signature(str(linked)) != before
+    assert place.head_signature(str(repo)) == main
 
 
 @pytest.mark.parametrize("change", ["commit", "amend", "switch", "detach", "add", "pack"])
 def test_the_signature_changes_with_head_and_index(repo: Path, change: str) -> None:
     """The signature stands while nothing happens or a file is edited, and changes with HEAD, its ref or the index."""
-    before = git.head_signature(str(repo))
+    before = place.head_signature(str(repo))
     (repo / "train.py").write_text("print(3)\n")
-    git.snapshot(str(repo))
-    assert git.head_signature(str(repo)) == before
+    worktree.snapshot(str(repo))
+    assert place.head_signature(str(repo)) == before
     commands = {
         "commit": ["commit", "-q", "-a", "-m", "x"],
         "amend": ["commit", "-q", "--amend", "--allow-empty", "-m", "other"],
@@ -184,32 +188,32 @@ def test_the_signature_changes_with_head_and_index(repo: Path, change: str) -> N
         "pack": ["pack-refs", "--all"],
     }
     run(repo, *commands[change])
-    assert git.head_signature(str(repo)) != before
+    assert place.head_signature(str(repo)) != before
 
 
 def test_the_signature_sees_each_file_alone(repo: Path) -> None:
     """With every ref packed, a change of HEAD alone or of packed-refs alone still changes the signature."""
     run(repo, "pack-refs", "--all")
-    before = git.head_signature(str(repo))
+    before = place.head_signature(str(repo))
     run(repo, "symbolic-ref", "HEAD", "refs/heads/unborn")
-    assert git.head_signature(str(repo)) != before
+    assert place.head_signature(str(repo)) != before
     run(repo, "tag", "t", "main")
-    before = git.head_signature(str(repo))
+    before = place.head_signature(str(repo))
     run(repo, "pack-refs", "--all")
-    assert git.head_signature(str(repo)) != before
+    assert place.head_signature(str(repo)) != before
 
 
 def test_author(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The author is git's, from the configuration or GIT_AUTHOR_*, and never made up from the host's name."""
-    assert git.author(str(repo)) == "Ada Lovelace <ada@example.org>"
-    assert git.author(str(tmp_path)) is None
+    assert worktree.author(str(repo)) == "Ada Lovelace <ada@example.org>"
+    assert worktree.author(str(tmp_path)) is None
     run(repo, "config", "author.email", "al@example.org")
-    assert git.author(str(repo)) == "Ada Lovelace <al@example.org>"
+    assert worktree.author(str(repo)) == "Ada Lovelace <al@example.org>"
     monkeypatch.setenv("GIT_AUTHOR_NAME", "Grace <\n>")
-    assert git.author(str(repo)) == "Grace <al@example.org>"
-    assert git.author(str(tmp_path)) == "Grace"
+    assert worktree.author(str(repo)) == "Grace <al@example.org>"
+    assert worktree.author(str(tmp_path)) == "Grace"
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(repo / ".git" / "config"))
-    assert git.author(str(tmp_path)) == "Grace <al@example.org>"
+    assert worktree.author(str(tmp_path)) == "Grace <al@example.org>"
 
 
 def test_ignored(repo: Path) -> None:
@@ -225,44 +229,44 @@ def test_ignored(repo: Path) -> None:
         "\0.png",
         ".",
     ]
-    assert git.ignored(str(repo), paths) == [".ledger/runs/x.json", str(repo / "a b.png"), ":!é.png"]
-    assert git.ignored(str(repo / "sub"), ["../x.png", "y"]) == ["../x.png"]
-    assert git.ignored(str(repo), ["y"]) == []
-    assert git.ignored(str(repo), []) == []
+    assert worktree.ignored(str(repo), paths) == [".ledger/runs/x.json", str(repo / "a b.png"), ":!é.png"]
+    assert worktree.ignored(str(repo / "sub"), ["../x.png", "y"]) == ["../x.png"]
+    assert worktree.ignored(str(repo), ["y"]) == []
+    assert worktree.ignored(str(repo), []) == []
 
 
 def test_outside_a_repository(tmp_path: Path) -> None:
     """Without a repository everything is None or empty; an empty `.git` folder is none."""
     (tmp_path / ".git").mkdir()
     for folder in (str(tmp_path), str(tmp_path / "absent"), "a\0b"):
-        assert git.snapshot(folder) is None
-        assert git.top(folder) is None
-        assert git.branch(folder) is None
-        assert git.head_signature(folder) is None
-        assert git.author(folder) is None
-        assert git.ignored(folder, ["x"]) == []
+        assert worktree.snapshot(folder) is None
+        assert place.top(folder) is None
+        assert place.branch(folder) is None
+        assert place.head_signature(folder) is None
+        assert worktree.author(folder) is None
+        assert worktree.ignored(folder, ["x"]) == []
 
 
 def test_without_git(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where git is not installed nothing raises, and what the files say is still read."""
     monkeypatch.setenv("PATH", str(repo))
-    assert git.snapshot(str(repo)) is None
-    assert git.author(str(repo)) is None
-    assert git.ignored(str(repo), ["x"]) == []
-    assert git.branch(str(repo)) == "main"
+    assert worktree.snapshot(str(repo)) is None
+    assert worktree.author(str(repo)) is None
+    assert worktree.ignored(str(repo), ["x"]) == []
+    assert place.branch(str(repo)) == "main"
 
 
 def test_a_broken_repository(repo: Path) -> None:
     """A repository that git refuses gives None; one whose index is damaged still gives commit and branch."""
     (repo / ".git" / "index").write_bytes(b"nonsense")
-    found = git.snapshot(str(repo))
+    found = worktree.snapshot(str(repo))
     assert found is not None
     assert sorted(found) == ["branch", "commit", "tree"]
     (repo / ".git" / "HEAD").write_bytes(b"nonsense")
-    assert git.snapshot(str(repo)) is None
+    assert worktree.snapshot(str(repo)) is None
     (repo / ".git" / "HEAD").write_bytes(b"\xff\0" * 9000)
-    assert git.branch(str(repo)) is None
-    assert git.head_signature(str(repo)) is not None
+    assert place.branch(str(repo)) is None
+    assert place.head_signature(str(repo)) is not None
 
 
 def slow_git(folder: Path, verb: str) -> str:
@@ -284,8 +288,8 @@ def test_a_slow_git_leaves_fields_out(
     """A git that takes longer than the limit costs the limit once, and only the fields it would have given."""
     (repo / "train.py").write_text("print(3)\n")
     monkeypatch.setenv("PATH", slow_git(tmp_path / "bin", verb))
-    monkeypatch.setattr(git, "TIMEOUT", 0.5)
-    found = git.snapshot(str(repo))
+    monkeypatch.setattr(process, "TIMEOUT", 0.5)
+    found = worktree.snapshot(str(repo))
     assert found is not None
     assert sorted(found) == kept
 
@@ -297,14 +301,14 @@ def test_the_environment_of_a_hook_does_not_mislead(
     other = tmp_path / "other"
     other.mkdir()
     run(other, "init", "-q", "-b", "wrong")
-    before = git.snapshot(str(repo))
+    before = worktree.snapshot(str(repo))
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
     monkeypatch.setenv("GIT_WORK_TREE", str(other))
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("GIT_LITERAL_PATHSPECS", "1")
     monkeypatch.setenv("GIT_PREFIX", "x/")
-    assert git.snapshot(str(repo)) == before
-    assert git.author(str(repo)) == "Ada Lovelace <ada@example.org>"
+    assert worktree.snapshot(str(repo)) == before
+    assert worktree.author(str(repo)) == "Ada Lovelace <ada@example.org>"
 
 
 def test_nothing_planted_in_a_ledger_runs(repo: Path, tmp_path: Path) -> None:
@@ -327,12 +331,12 @@ def test_nothing_planted_in_a_ledger_runs(repo: Path, tmp_path: Path) -> None:
     (planted / "f").write_text("2")
     (repo / "train.py").write_text("print(3)\n")
     for folder in (repo, planted, repo / ".ledger"):
-        found = git.snapshot(str(folder))
+        found = worktree.snapshot(str(folder))
         assert found is not None
         assert (found["branch"], found["dirty"]) == ("main", True)
-        assert git.author(str(folder)) == "Ada Lovelace <ada@example.org>"
-        assert git.top(str(folder)) == str(repo)
-        git.ignored(str(folder), ["x"])
+        assert worktree.author(str(folder)) == "Ada Lovelace <ada@example.org>"
+        assert place.top(str(folder)) == str(repo)
+        worktree.ignored(str(folder), ["x"])
     assert not marker.exists()
     subprocess.run(["git", "status"], cwd=repo, check=True, capture_output=True)
     assert marker.exists(), "the trap must work where nobody looks out for it"
@@ -344,7 +348,7 @@ def test_a_file_system_monitor_is_not_started(repo: Path, tmp_path: Path) -> Non
     for name in ("core.fsmonitor", "diff.external"):
         run(repo, "config", name, f"touch '{marker}'")
     (repo / "train.py").write_text("print(3)\n")
-    found = git.snapshot(str(repo))
+    found = worktree.snapshot(str(repo))
     assert found is not None
     assert "diff" in found
     assert not marker.exists()
@@ -355,7 +359,7 @@ def test_the_index_is_not_written(repo: Path) -> None:
     before = (repo / ".git" / "index").stat()
     os.utime(repo / "train.py", ns=(1, 1))
     (repo / ".git" / "index.lock").touch()
-    assert git.snapshot(str(repo)) is not None
+    assert worktree.snapshot(str(repo)) is not None
     assert (repo / ".git" / "index").stat() == before
 
 
@@ -366,31 +370,35 @@ def test_everything_git_keeps_of_a_folder_is_listed(repo: Path) -> None:
     (ledger / "é").mkdir()
     (ledger / "é" / "a b.json").write_text("{}\n")
     run(repo, "add", ".")
-    kept = git.kept(str(ledger))
+    kept = objects.kept(str(ledger))
     assert kept is not None
     assert kept.whole
     assert sorted(path for _, path in kept.files if "." in path) == ["README.md", "README.md", "é/a b.json"]
-    found = dict(git.contents(str(ledger), [name for name, _ in kept.files], limit=100))
+    found = dict(objects.contents(str(ledger), [name for name, _ in kept.files], limit=100))
     assert sorted(found.values()) == [b"ledger\n", b"more\n", b"{}\n"]
-    assert sorted(dict(git.contents(str(ledger), found, limit=5)).values()) == [b"more\n", b"{}\n"]
-    assert dict(git.contents(str(ledger), ["0" * 40], limit=5)) == dict(git.contents(str(ledger), [], limit=5)) == {}
-    assert git.tracked(str(ledger)) == ["README.md", "é/a b.json"]
+    assert sorted(dict(objects.contents(str(ledger), found, limit=5)).values()) == [b"more\n", b"{}\n"]
+    assert (
+        dict(objects.contents(str(ledger), ["0" * 40], limit=5))
+        == dict(objects.contents(str(ledger), [], limit=5))
+        == {}
+    )
+    assert worktree.tracked(str(ledger)) == ["README.md", "é/a b.json"]
     linked = repo.parent / "linked"
     run(repo, "worktree", "add", "-q", "--detach", str(linked))
-    assert git.work_trees(str(ledger)) == git.work_trees(str(linked)) == [str(repo), str(linked)]
+    assert worktree.work_trees(str(ledger)) == worktree.work_trees(str(linked)) == [str(repo), str(linked)]
 
 
 def test_what_git_keeps_of_a_new_repository_or_none(tmp_path: Path) -> None:
     """Before the first commit it is nothing; outside a repository, and where a ref is broken, git cannot tell."""
-    assert git.kept(str(tmp_path)) is None
-    assert git.work_trees(str(tmp_path)) is None
-    assert git.tracked(str(tmp_path)) == []
-    assert dict(git.contents(str(tmp_path), ["0" * 40], limit=5)) == {}
+    assert objects.kept(str(tmp_path)) is None
+    assert worktree.work_trees(str(tmp_path)) is None
+    assert worktree.tracked(str(tmp_path)) == []
+    assert dict(objects.contents(str(tmp_path), ["0" * 40], limit=5)) == {}
     run(tmp_path, "init", "-q")
     (tmp_path / ".ledger").mkdir()
-    assert git.kept(str(tmp_path / ".ledger")) == git.Kept([], True)
+    assert objects.kept(str(tmp_path / ".ledger")) == objects.Kept([], True)
     (tmp_path / ".git" / "refs" / "heads" / "broken").write_text("1" * 40 + "\n")
-    assert git.kept(str(tmp_path / ".ledger")) is None
+    assert objects.kept(str(tmp_path / ".ledger")) is None
 
 
 def test_a_part_of_a_clone_says_so_and_nothing_is_fetched(repo: Path, tmp_path: Path) -> None:
@@ -401,14 +409,14 @@ def test_a_part_of_a_clone_says_so_and_nothing_is_fetched(repo: Path, tmp_path: 
     run(tmp_path, "clone", "-q", "--depth=1", f"file://{repo}", "shallow")
     run(tmp_path, "clone", "-q", "--filter=blob:none", f"file://{repo}", "partial")
     for name in ("shallow", "partial"):
-        kept = git.kept(str(tmp_path / name / ".ledger"))
+        kept = objects.kept(str(tmp_path / name / ".ledger"))
         assert kept is not None
         assert not kept.whole
         assert len(kept.files) >= 1
     old = run(repo, "rev-parse", "HEAD~1:.ledger/README.md").decode().strip()
     lacking = run(tmp_path / "partial", "rev-list", "--all", "--objects", "--missing=print").decode().split()
     assert f"?{old}" in lacking
-    assert dict(git.contents(str(tmp_path / "partial"), [old], limit=100)) == {}
+    assert dict(objects.contents(str(tmp_path / "partial"), [old], limit=100)) == {}
     again = run(tmp_path / "partial", "rev-list", "--all", "--objects", "--missing=print").decode().split()
     assert lacking == again
 

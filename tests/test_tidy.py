@@ -24,7 +24,7 @@ TOUCHES_FILES = {
     "ledger/cli/__init__.py": "the null device after a broken pipe; the report of a bug",
     "ledger/cli/charts.py": "the copy that the user asked for",
     "ledger/cli/export.py": "the file that the user asked for",
-    "ledger/git.py": "files of the work tree, read for the digest of what is not committed",
+    "ledger/git/place.py": "git's own HEAD and refs",
     "ledger/record/pictures.py": "the picture that the user names",
     "ledger/store/catalog.py": "the catalog in the user's cache folder, never under .ledger",
     "ledger/store/files.py": "all that is under .ledger",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ledger.api.ledger import Ledger
-from ledger.errors import InvalidValue
+from ledger.errors import InvalidValue, NoLedger
 from ledger.store import tree as trees
 from ledger.store.tree import Tree
 
@@ -73,9 +73,21 @@ def is_disabled() -> bool:
     return mode == "disabled"
 
 
-def open(path: str | None = None) -> Ledger:
-    """Return the ledger at `path`, at LEDGER_DIR, or the nearest above the current folder; raises NoLedger."""
-    return Ledger(Tree(trees.locate(os.getcwd(), path or os.environ.get("LEDGER_DIR") or None)))
+def open(path: str | None = None, *, rev: str | None = None) -> Ledger:
+    """Return the ledger at `path`, at LEDGER_DIR, or the nearest above the current folder; raises NoLedger.
+
+    With `rev`, as that commit, branch or tag has it, also in a bare repository; raises NoSuchRevision and Undecided.
+    """
+    path = path or os.environ.get("LEDGER_DIR") or None
+    try:
+        found = Ledger(Tree(trees.locate(os.getcwd(), path)))
+    except NoLedger:
+        if rev is None:
+            raise
+        from ledger.api import revisions
+
+        return Ledger(revisions.find(path or os.getcwd(), rev))
+    return found if rev is None else found.at(rev)
 
 
 def writable(path: str | None = None, start: str | None = None) -> Tree:

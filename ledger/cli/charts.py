@@ -9,6 +9,8 @@ from ledger import api
 from ledger.cli import options, output
 from ledger.view.numbers import plural
 
+_NAME_MAX = 180  # bytes of a chart's name in a file's name, which file systems hold to 255
+
 
 @click.command("charts")
 @click.argument("run")
@@ -17,15 +19,16 @@ from ledger.view.numbers import plural
 @click.option(
     "-o", "--output", "target", metavar="PATH", help="Write NAME there ('-' is stdout); without NAME a folder."
 )
+@options.at
 @options.formats()
-def command(run: str, name: str | None, step: int | None, target: str | None, form: str | None) -> None:
+def command(run: str, name: str | None, step: int | None, target: str | None, at: str | None, form: str | None) -> None:
     """List the charts of RUN, or write the chart NAME to a file.
 
     \b
     ledger charts baseline
     ledger charts baseline roc -o roc.png
     """
-    ledger = api.open()
+    ledger, run = api.open(rev=at).home(run)
     state = ledger.state(run)
     if name is not None:
         chart = ledger.find_chart(run, name, step)
@@ -70,7 +73,8 @@ def _write_all(ledger: api.Ledger, state: "api.RunState", folder: str) -> None:
     except OSError as error:
         raise click.UsageError(f"cannot make the folder {folder}: {error.strerror}") from None
     for chart in state.charts:
-        plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in chart.name).lstrip(".") or "chart"
+        plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in chart.name).lstrip(".-") or "chart"
+        plain = plain.encode()[:_NAME_MAX].decode(errors="ignore")
         step = "" if chart.step is None else f"-{chart.step:06d}"
         _write(os.path.join(folder, f"{plain}{step}-{chart.blob[:8]}.{chart.extension}"), ledger.blob(chart))
     output.notice(f"wrote {plural(len(state.charts), 'file')} to {folder}")

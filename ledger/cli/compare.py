@@ -13,6 +13,7 @@ from ledger.cli import options, output
 @click.option("--only-changed", is_flag=True, help="Leave out what is equal in all runs.")
 @click.option("--all-params", is_flag=True, help="Show params that are equal in all runs too.")
 @click.option("--all", "everything", is_flag=True, help="Compare all runs.")
+@options.at
 @options.formats()
 def command(
     runs: tuple[str, ...],
@@ -21,6 +22,7 @@ def command(
     only_changed: bool,
     all_params: bool,
     everything: bool,
+    at: str | None,
     form: str | None,
 ) -> None:
     """Set runs side by side: last values, the best of each metric marked, the params that differ.
@@ -33,7 +35,7 @@ def command(
         raise click.UsageError(
             "which runs? give RUN..., --filter or --all; `ledger compare @2 @1` takes the newest two"
         )
-    ledger = api.open()
+    ledger = api.open(rev=at)
     comparison = ledger.compare(*runs, where=where, metrics=metrics, only_changed=only_changed)
     output.run_notices(comparison.runs)
     if form == "json":

@@ -15,9 +15,10 @@ from ledger.cli import options, output
 @options.where
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv", "parquet"]), default="jsonl", show_default=True)
 @click.option("-o", "--output", "target", metavar="FILE", help="Write to a file instead of stdout.")
-def command(runs: tuple[str, ...], where: str | None, form: str, target: str | None) -> None:
+@options.at
+def command(runs: tuple[str, ...], where: str | None, form: str, target: str | None, at: str | None) -> None:
     """Write the rows of RUN... (else of all runs): run, metric, context, step, time, value."""
-    ledger = api.open()
+    ledger = api.open(rev=at)
     if form == "parquet" and target is None and sys.stdout.isatty():
         raise click.UsageError("Parquet is not for the terminal: give -o FILE")
     if target is None:

@@ -18,6 +18,7 @@ from ledger.cli import options, output
 @click.option("--limit", type=click.IntRange(min=0), help="Show only so many.")
 @click.option("--status", multiple=True, type=click.Choice(["running", "finished", "failed", "interrupted", "open"]))
 @click.option("--removed", is_flag=True, help="Show the runs that were taken out of view instead.")
+@options.at
 @options.formats()
 def command(
     runs: tuple[str, ...],
@@ -27,10 +28,11 @@ def command(
     limit: int | None,
     status: tuple[str, ...],
     removed: bool,
+    at: str | None,
     form: str | None,
 ) -> None:
     """List runs, newest first: all of them, or those that RUN and --filter choose."""
-    ledger = api.open()
+    ledger = api.open(rev=at)
     if removed and (runs or where or sort or status):
         raise click.UsageError("--removed lists all of them: it takes no RUN, --filter, --sort or --status")
     if removed:

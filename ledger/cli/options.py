@@ -26,6 +26,7 @@ where = click.option(
     "-F", "--filter", "where", metavar="EXPR", help="Only runs that fit, such as \"val/auc > 0.9 and tag = 'cv'\"."
 )
 metric = click.option("--metric", "metrics", metavar="GLOB", multiple=True, help="Only metrics of these names.")
+at = click.option("--at", metavar="REV", help="As a commit, branch or tag has it.")
 dry_run = click.option("-n", "--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 reason = click.option("-m", "--message", "reason", metavar="TEXT", help="Why; kept with the change.")
 

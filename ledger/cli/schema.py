@@ -8,10 +8,11 @@ from ledger.cli import options, output
 
 @click.command("schema")
 @click.argument("metrics", nargs=-1, metavar="[METRIC]...")
+@options.at
 @options.formats()
-def command(metrics: tuple[str, ...], form: str | None) -> None:
+def command(metrics: tuple[str, ...], at: str | None, form: str | None) -> None:
     """Show what .ledger-schema declares; with METRIC..., what holds for these metrics."""
-    schema = api.open().schema
+    schema = api.open(rev=at).schema
     document = schema.to_json()
     if metrics:
         document = {"schema": document["schema"], "metrics": [_metric(schema, name) for name in metrics]}

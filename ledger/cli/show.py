@@ -8,10 +8,11 @@ from ledger.cli import options, output
 
 @click.command("show")
 @click.argument("run")
+@options.at
 @options.formats()
-def command(run: str, form: str | None) -> None:
+def command(run: str, at: str | None, form: str | None) -> None:
     """Show RUN: where it came from, params, metrics with last, best, min, max and mean, charts."""
-    ledger = api.open()
+    ledger = api.open(rev=at)
     state = ledger.state(run)
     if form == "json":
         from ledger.view.document import show_document

@@ -119,7 +119,7 @@ def _check_size(metadata: Any, expected: int | None) -> None:
     count = metadata.num_rows
     if expected is not None and count != expected:
         raise ValueError(f"it has {count} rows; its entry says {expected}")
-    if not 0 <= count <= SEGMENT_ROWS_MAX and expected is not None:
+    if not 0 <= count <= SEGMENT_ROWS_MAX:
         raise ValueError(f"it has {count} rows; the limit is {SEGMENT_ROWS_MAX}")
     groups = metadata.num_row_groups
     if groups > max(1, count) or sum(metadata.row_group(i).num_rows for i in range(groups)) != count:

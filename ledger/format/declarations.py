@@ -74,7 +74,7 @@ def _aliases(value: Any) -> tuple[str, ...] | None:
 
 
 def _runs(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 1 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**63 else None
 
 
 def _boolean(value: Any) -> bool | None:
@@ -82,7 +82,9 @@ def _boolean(value: Any) -> bool | None:
 
 
 def _scalar(value: Any) -> Any:
-    return value if isinstance(value, (bool, int, float)) else _text(value)
+    if isinstance(value, int):  # TOML has integers of any size, JSON readers have not
+        return value if -(2**63) <= value < 2**63 else None
+    return value if isinstance(value, float) else _text(value)
 
 
 def _size(value: Any) -> int | None:
@@ -101,7 +103,7 @@ def _size(value: Any) -> int | None:
 _NUMBER: Rule = (_finite, "a finite number")
 _AMOUNT: Rule = (_amount, "a finite number >= 0")
 _SIZE: Rule = (_size, 'whole bytes: an integer >= 0, or text such as "20 MB" or "1.5 GiB"')
-SCALAR: Rule = (_scalar, "a text, a number or a boolean")
+SCALAR: Rule = (_scalar, "a text, a number or a boolean, integers within 64 bits")
 METRIC: dict[str, Rule] = {
     "goal": (_goal, '"maximize" or "minimize"'),
     "unit": (_line, "a text of one line, not empty, without spaces around it"),
@@ -117,7 +119,7 @@ GATE: dict[str, Rule] = {
     "max_drop": _AMOUNT,
     "max_rise": _AMOUNT,
     "tolerance": _AMOUNT,
-    "min_runs": (_runs, "an integer >= 1"),
+    "min_runs": (_runs, "an integer >= 1, below 2^63"),
     "required": (_boolean, "true or false"),
     "baseline": (_line, "a text: a run or a git revision"),
 }

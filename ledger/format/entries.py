@@ -222,17 +222,28 @@ def decode(data: bytes, name: str) -> Entry | None:
         if isinstance(entry, Annotate):
             for operation in entry.operations:
                 operation.value = values.unwrap(operation.value)
-                _check_operation(operation)
-        elif isinstance(entry, Resume) and not 2 <= entry.attempt < 2**31:
-            raise ValueError(f"its attempt is {entry.attempt}")
-        elif isinstance(entry, Rows):
-            for chart in entry.charts:
-                check_chart(chart)
-        if entry.time_us > ids.TIME_MAX:
-            raise ValueError(f"its time is {entry.time}")
+        _check(entry)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError) as error:
         raise DamagedFile(f"{name} is not a valid {head.kind} entry: {error}", hint=RESTORE) from None
     return entry
+
+
+def _check(entry: Entry) -> None:
+    """Raise ValueError for what no writer says."""
+    if entry.format < 0:
+        raise ValueError(f"its format is {entry.format}")
+    if entry.time_us > ids.TIME_MAX:
+        raise ValueError(f"its time is {entry.time}")
+    if isinstance(entry, Annotate):
+        for operation in entry.operations:
+            _check_operation(operation)
+    elif isinstance(entry, Resume) and not 2 <= entry.attempt < 2**31:
+        raise ValueError(f"its attempt is {entry.attempt}")
+    elif isinstance(entry, Rows):
+        for chart in entry.charts:
+            check_chart(chart)
+        if not all(undefined.reason.strip() for undefined in entry.undefined):
+            raise ValueError("the reason of an undefined value is blank")
 
 
 def _check_operation(operation: Operation) -> None:

@@ -106,10 +106,12 @@ def decode_header(payload: list[Any], name: str, *, opened: bool = True) -> Head
         header = msgspec.convert(payload[1], Header)
     except (msgspec.ValidationError, IndexError) as error:
         raise DamagedFile(f"{name} has a header that cannot be read: {error}") from None
-    if payload[0] != HEADER:
+    if type(payload[0]) is not int or payload[0] != HEADER:
         raise DamagedFile(f"{name} does not begin with a header")
     if header.format > FORMAT:
         raise NewerFormat(f"{name} has format {header.format}; this version of ledger reads up to {FORMAT}")
+    if header.format < 0:
+        raise DamagedFile(f"{name} has format {header.format}, which there is not")
     if not is_run_id(header.run):
         raise DamagedFile(f"{name} is of the run {header.run[:80]!r}, which is not a run's id")
     if not 1 <= header.attempt <= ATTEMPT_MAX:
@@ -138,18 +140,20 @@ def frame_at(data: bytes, start: int, salt: int) -> Frame | None:
         return None
     try:
         decoded = decode_payload(payload)
-    except msgspec.DecodeError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return Frame(start, end, decoded) if isinstance(decoded, list) and decoded else None
 
 
 def is_sound(payload: list[Any]) -> bool:
     """Say whether a payload is shaped as its kind asks, with what a writer gives; unknown kinds have any shape."""
+    if type(payload[0]) is not int:  # 2.0 would be taken for 2
+        return False
     if payload[0] == ROWS:
         return len(payload) == 6 and _is_placed(payload) and _are_rows(*payload[3:])
     if payload[0] == CHART:
         return len(payload) == 4 and _is_placed(payload) and _is_chart(*payload[1:])
-    return type(payload[0]) is int
+    return True
 
 
 def _is_placed(payload: list[Any]) -> bool:
@@ -163,7 +167,9 @@ def _are_rows(step: Any, context: Any, values: Any) -> bool:
         and (context is None or (type(context) is str and names.is_context(context)))
         and type(values) is dict
         and all(
-            type(name) is str and (type(value) is float or type(value) is str) and names.is_metric(name)
+            type(name) is str
+            and (type(value) is float or (type(value) is str and value.strip()))
+            and names.is_metric(name)
             for name, value in values.items()
         )
     )

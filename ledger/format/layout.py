@@ -10,6 +10,7 @@ from ledger.format.ids import day_of, is_digits, is_hex, is_run_id, stamp
 FORMAT = 0  # becomes 1, and is frozen, when the first three milestones are closed
 FOLDER = ".ledger"
 SCHEMA_FILE = ".ledger-schema"
+JOURNALS = "journal"
 
 KINDS = ("open", "rows", "close", "annotate", "retract", "resume")
 
@@ -33,6 +34,10 @@ GITIGNORE = "!*\n!*/\n/journal/\n.tmp-*\n"
 GITATTRIBUTES = "* -text -eol -filter -ident -working-tree-encoding -merge -export-subst -export-ignore\n"
 
 CONSTANT_FILES = {"README.md": README, ".gitignore": GITIGNORE, ".gitattributes": GITATTRIBUTES}
+# Written with the folder of journals, never committed: on a branch that has no ledger git takes GITIGNORE away, and
+# leaves behind what it ignored.
+LOCAL_FILES = {"journal/.gitignore": "*\n"}
+FIXED_FILES = CONSTANT_FILES | LOCAL_FILES
 
 # Extensions a blob may carry, because forges and editors show them, with the media type each stands for.
 MEDIA_TYPES = {

@@ -15,10 +15,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from ledger.errors import InvalidName, InvalidValue
+from ledger.errors import InvalidName, InvalidValue, UsageError
 
 NAME_MAX = 512
 SPLITS = frozenset({"train", "val", "valid", "validation", "test", "eval", "dev", "prod"})
+
+# What may stand before a colon where a run is named, and is no revision.
+_RUN_SELECTORS = frozenset({"run", "tag", "best", "worst"})
 
 # What would be read back as something other than text, or would end the value, is quoted in a key.
 _BARE = r"[^\s,{}=\"'][^,{}=\"']*"
@@ -189,3 +192,16 @@ def split_of(name: str) -> str | None:
         return first
     first, separator, _ = name.partition("_")
     return first if separator and first in SPLITS else None
+
+
+def split_revision(word: str) -> tuple[str | None, str]:
+    """Return the revision and the run of `main:baseline`; None and the word itself where it names no revision.
+
+    Raises UsageError where one of the two is empty.
+    """
+    rev, colon, rest = word.partition(":")
+    if not colon or rev in _RUN_SELECTORS:
+        return None, word
+    if not rev or not rest:
+        raise UsageError(f"{word!r} names no run", hint="a run of a revision is REV:RUN, such as main:baseline")
+    return rev, rest

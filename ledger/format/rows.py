@@ -297,12 +297,15 @@ class _Numbers(NamedTuple):
     values: list[int]
 
 
+_ROWS_HEAD = bytes((0x96, ROWS))
 _INTS = {0xCC: ">u1", 0xCD: ">u2", 0xCE: ">u4", 0xCF: ">u8", 0xD0: ">i1", 0xD1: ">i2", 0xD2: ">i4", 0xD3: ">i8"}
 
 
 def _number_positions(data: bytes, frame: Frame) -> _Numbers | None:
     """Find the numbers of a rows frame by walking its msgpack; None where a value is not a plain float."""
     at = frame.start + HEAD.size + 2  # the array's head and the kind
+    if data[at - 2 : at] != _ROWS_HEAD:  # the same numbers, but written in more bytes
+        return None
 
     def integer() -> tuple[int, str] | None:
         nonlocal at

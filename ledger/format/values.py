@@ -18,6 +18,8 @@ from ledger.errors import InvalidName, InvalidParam, InvalidValue
 INT_MAX = 2**53
 STEP_MAX = 2**62
 _DEPTH_MAX = 64
+_UNWRAP_DEPTH_MAX = 200
+_NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 class Undefined(msgspec.Struct, frozen=True):
@@ -237,14 +239,20 @@ def wrap(value: Any) -> Any:
     return value
 
 
-def unwrap(value: Any) -> Any:
-    """Return what `wrap` was given."""
+def unwrap(value: Any, depth: int = 0) -> Any:
+    """Return what `wrap` was given; raises ValueError for what it never gives, and beyond 200 levels."""
+    if depth > _UNWRAP_DEPTH_MAX:  # where Python's own limit lies depends on who calls
+        raise ValueError(f"values are nested deeper than {_UNWRAP_DEPTH_MAX} levels")
     if isinstance(value, dict):
         if len(value) == 1 and "$float" in value:
-            return float(value["$float"])
-        return {(k[1:] if k.startswith("$") else k): unwrap(v) for k, v in value.items()}
+            if value["$float"] not in list(_NON_FINITE):
+                raise ValueError(f"$float is {_short(value['$float'])}")
+            return _NON_FINITE[value["$float"]]
+        if any(k[:1] == "$" != k[1:2] for k in value):
+            raise ValueError("a key begins with $, and no second one follows")
+        return {(k[1:] if k.startswith("$") else k): unwrap(v, depth + 1) for k, v in value.items()}
     if isinstance(value, list):
-        return [unwrap(v) for v in value]
+        return [unwrap(v, depth + 1) for v in value]
     return value
 
 

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ledger.errors import NoSuchRun
-from ledger.format import layout, names, values
+from ledger.errors import InvalidValue, NoSuchRun, warn
+from ledger.format import layout, names
 from ledger.record import standing
-from ledger.record.calls import Call, ChartCall, ChartFile, RowsCall, check_chart, check_prose, check_rows, plain
+from ledger.record.calls import (
+    Call,
+    ChartCall,
+    ChartFile,
+    RowsCall,
+    check_chart,
+    check_params,
+    check_prose,
+    check_rows,
+    plain,
+)
 from ledger.store import journal
 from ledger.store.tree import Tree
 from ledger.store.writer import SharedWriter
@@ -52,7 +62,7 @@ def check(
     for tag in tags:
         names.check_text("tag", tag.lstrip("+-") if isinstance(tag, str) else tag)
     prose = check_prose("note", note), check_prose("reason", reason)
-    return Checked(rows, pictured, values.to_params(params), list(tags), *prose)
+    return Checked(rows, pictured, check_params(params), list(tags), *prose)
 
 
 def add(tree: Tree, run: str, checked: Checked, author: Callable[[], str]) -> Logged:
@@ -74,6 +84,8 @@ def add(tree: Tree, run: str, checked: Checked, author: Callable[[], str]) -> Lo
         if checked.note is not None:
             operations.append(annotations.set_operation("note", checked.note))
         annotations.annotate(tree, run, operations, author(), checked.reason)
+    elif checked.reason is not None and not came_late:
+        warn(f"the message is not kept: the run {run} is open, and rows have one only where they come late")
     return Logged(run, False, came_late, [])
 
 
@@ -110,8 +122,16 @@ def create(tree: Tree, name: str, checked: Checked) -> Logged:
     """Make a run of what was checked, closed at once."""
     from ledger.record import start
 
+    note = first_note(checked)
     tags = [tag.lstrip("+") for tag in checked.tags if not tag.startswith("-")]
-    run = start.create_closed(
-        tree, name, checked.rows, checked.charts, params=checked.params, tags=tags, note=checked.note
-    )
+    run = start.create_closed(tree, name, checked.rows, checked.charts, params=checked.params, tags=tags, note=note)
     return Logged(run, True, False, [])
+
+
+def first_note(checked: Checked) -> str | None:
+    """Return the note of a run that is made of what was checked: the reason, too, is said of the whole run."""
+    if checked.note is not None and checked.reason is not None:
+        raise InvalidValue(
+            "a new run has one note, and both a note and a message are given", hint="leave one of them out"
+        )
+    return checked.reason if checked.note is None else checked.note

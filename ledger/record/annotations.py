@@ -18,7 +18,7 @@ def annotate(tree: Tree, run: str, operations: list[Operation], author: str, rea
     """Add an `annotate` entry and return its id; nothing is written where there is nothing to say."""
     if not operations:
         return None
-    check_prose("reason", reason)
+    reason = check_prose("reason", reason)
     refuse_retracted(tree, run)
     found, time = _look(tree, run)
     header = form.header("annotate", run, time, author, entries.heads(found))
@@ -27,7 +27,7 @@ def annotate(tree: Tree, run: str, operations: list[Operation], author: str, rea
 
 def retract(tree: Tree, run: str, author: str, reason: str | None = None, *, target: str | None = None) -> str:
     """Take a run, or one entry of it, out of every view; its files stay. Returns the id of the entry that says so."""
-    check_prose("reason", reason)
+    reason = check_prose("reason", reason)
     found, time = _look(tree, run)
     target = target or run
     if target in entries.retracted(found):
@@ -38,7 +38,7 @@ def retract(tree: Tree, run: str, author: str, reason: str | None = None, *, tar
 
 def restore(tree: Tree, run: str, author: str, reason: str | None = None) -> list[str]:
     """Retract every retraction of a run that is known here; returns the ids of the entries that say so."""
-    check_prose("reason", reason)
+    reason = check_prose("reason", reason)
     found, time = _look(tree, run)
     if run not in entries.retracted(found):
         raise UsageError(f"the run {run} is in view; there is nothing to restore")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ledger.errors import InvalidValue
+from ledger.errors import InvalidValue, warn
 from ledger.format import names, values
 from ledger.format.values import Undefined
 
@@ -81,7 +81,10 @@ def check_chart(
 
 
 def check_prose(kind: str, text: Any) -> str | None:
-    """Return free text (a note, caption or reason) or None; raises InvalidValue for what is no text, or no Unicode."""
+    """Return free text (a note, caption or reason) or None, with a warning where a secret in it was redacted.
+
+    Raises InvalidValue for what is no text, or no Unicode.
+    """
     if text is None:
         return None
     if not isinstance(text, str):
@@ -90,7 +93,29 @@ def check_prose(kind: str, text: Any) -> str | None:
         text.encode()
     except UnicodeEncodeError:
         raise InvalidValue(f"the {kind} is not valid Unicode: {text!r}", hint="write it in UTF-8") from None
-    return text
+    from ledger.record.redact import REDACTED, redact_text  # most calls have no text
+
+    redacted = redact_text(text)
+    if redacted != text:
+        warn(f"what looks like a secret in the {kind} is kept as {REDACTED}")
+    return redacted
+
+
+def check_params(params: Any) -> dict[str, Any]:
+    """Return params as plain JSON values, with a warning that names those that were redacted; raises InvalidParam."""
+    checked = values.to_params(params)
+    if not checked:
+        return checked
+    from ledger.record.redact import REDACTED, redact_params  # most calls have no params
+
+    redacted, found = redact_params(checked)
+    if found:
+        shown = ", ".join(found[:10]) + (f" and {len(found) - 10} more" if len(found) > 10 else "")
+        warn(
+            f"what looks like a secret is kept as {REDACTED} in the params: {shown}"
+            " (a name that sounds less like one keeps a value that is none)"
+        )
+    return redacted
 
 
 def plain(checked: dict[str, float | Undefined]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from ledger import git
+from ledger.git import place
 from ledger.record import start
 from ledger.store import fold, journal
 from ledger.store.state import RunState
@@ -38,7 +38,7 @@ def condition(tree: Tree, states: list[RunState]) -> dict[str, Any]:
 
 def _notices(tree: Tree) -> list[str]:
     notices = []
-    if git.top(tree.top) is None:
+    if place.top(tree.top) is None:
         notices.append("not in a git repository: results are kept, but not versioned")
     elif start.ignored(tree):
         notices.append(

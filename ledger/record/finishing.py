@@ -22,7 +22,7 @@ def finish(tree: Tree, run: str, author: str, status: str | None = None, *, forc
     """Seal the journals of a run that nobody holds, and close it if it is open.
 
     A run begun by `ledger start` becomes `status`, else `finished`; one whose process died becomes `interrupted`.
-    Raises InvalidValue for a run that a process holds.
+    Raises InvalidValue for a run that a process holds, and for a `status` other than the one a closed run has.
     """
     if status is not None and status not in seal.STATUSES:
         raise InvalidValue(f"the status {status!r} is none of {', '.join(seal.STATUSES)}")
@@ -33,6 +33,11 @@ def finish(tree: Tree, run: str, author: str, status: str | None = None, *, forc
         raise InvalidValue(
             f"the run {run} is running: a process holds its journal",
             hint="it closes the run when it ends; end it first",
+        )
+    if closed and status is not None and (there := fold.fold(tree, run).status) != status:
+        raise InvalidValue(
+            f"the run {run} is closed as {there} already, so it does not become {status}",
+            hint=f"to say more of it: ledger note {run} TEXT",
         )
     foreign = [path for path in found.foreign if not (force or seal.idle(tree, path))]
     if foreign and not closed:

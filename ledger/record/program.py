@@ -20,16 +20,24 @@ OUTPUT = "output"  # the chart that holds the tail
 
 
 class Tail:
-    """The last bytes of what went by."""
+    """The last bytes of what went by. Lines of two streams are not mixed, which would hide secrets from redaction."""
 
     def __init__(self, limit: int = TAIL_BYTES) -> None:
         self._parts: deque[bytes] = deque()
+        self._begun: dict[int, bytes] = {}  # by stream: a line that is not at its end
         self._size, self._limit, self.cut = 0, limit, False
         self._lock = threading.Lock()
 
-    def add(self, data: bytes) -> None:
-        """Take bytes in, and let the oldest go."""
+    def add(self, data: bytes, stream: int = 0) -> None:
+        """Take bytes of a stream in, and let the oldest go."""
         with self._lock:
+            data = self._begun.pop(stream, b"") + data
+            end = data.rfind(b"\n") + 1
+            if len(data) - end < self._limit:
+                self._begun[stream] = data[end:]
+                data = data[:end]
+            if not data:
+                return
             self._parts.append(data)
             self._size += len(data)
             while self._size - len(self._parts[0]) >= self._limit:
@@ -38,7 +46,8 @@ class Tail:
 
     def text(self) -> str:
         """Return the tail as text, redacted, beginning with a whole line where something was cut off."""
-        data = b"".join(self._parts)
+        with self._lock:
+            data = b"".join((*self._parts, *self._begun.values()))
         if len(data) > self._limit:
             data, self.cut = data[-self._limit :], True
         if self.cut:
@@ -134,7 +143,7 @@ def _forward(source: IO[bytes], target: Any, tail: Tail) -> None:
     out = getattr(target, "buffer", None)
     with source:
         while chunk := os.read(source.fileno(), 1 << 16):
-            tail.add(chunk)
+            tail.add(chunk, source.fileno())
             try:
                 if out is not None:
                     out.write(chunk)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from ledger import git
+from ledger.git import place, worktree
 from ledger.record import redact
 
 GIT_AGE_MAX = 30.0  # seconds for which a snapshot stands, since the work tree may change without a sign
@@ -51,7 +51,7 @@ def author(folder: str) -> str:
     named = os.environ.get("LEDGER_AUTHOR")
     key = (folder, named, _is_set("LEDGER_NO_GIT"))
     if key not in _authors:
-        found = _line(named or "") or (None if key[2] else git.author(folder)) or _system_user()
+        found = _line(named or "") or (None if key[2] else worktree.author(folder)) or _system_user()
         _authors[key] = _line(found) or "unknown"
     return _authors[key]
 
@@ -68,13 +68,13 @@ def _git(folder: str, ledger_dir: str) -> dict[str, Any] | None:
     """Return the snapshot of the work tree, reused while HEAD and index stand and it is young."""
     if _is_set("LEDGER_NO_GIT"):
         return None
-    signature = git.head_signature(folder)
+    signature = place.head_signature(folder)
     if signature is None:
         return None
     key = (folder, ledger_dir)
     remembered = _snapshots.get(key)
     if remembered is None or remembered[0] != signature or time.monotonic() - remembered[1] > GIT_AGE_MAX:
-        found = git.snapshot(folder, exclude=(ledger_dir,))
+        found = worktree.snapshot(folder, exclude=(ledger_dir,))
         if found is not None and "remotes" in found:
             found["remotes"] = {_text(name): redact.redact_url(_text(url)) for name, url in found["remotes"].items()}
         if found is not None and "branch" in found:
@@ -119,7 +119,7 @@ def _script(path: str, folder: str) -> str:
         path = started  # absolute, so right even where the program has changed its folder since
     try:
         whole = os.path.realpath(path)
-        for base in (git.top(folder), os.path.realpath(folder)):
+        for base in (place.top(folder), os.path.realpath(folder)):
             if base and whole.startswith(base.rstrip(os.sep) + os.sep):
                 return os.path.relpath(whole, base)
         home = os.path.realpath(os.path.expanduser("~")).rstrip(os.sep)

@@ -8,6 +8,7 @@ Redacting twice changes nothing more. Patterns are compiled on first use and tak
 import functools
 import re
 from collections.abc import Sequence
+from typing import Any
 
 REDACTED = "[redacted]"
 
@@ -40,6 +41,44 @@ def redact_url(url: str) -> str:
     while (after := redact_text(_pattern("bare_login").sub(f"{REDACTED}@", url))) != url:
         url = after
     return url
+
+
+def redact_params(params: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return params (plain JSON values) with secrets replaced, and the dotted names of those that were.
+
+    A secret shows by its name (`db.password`) or by its shape; bool and None keep none.
+    """
+    found: list[str] = []
+    return {key: _redact_param(value, key, key, found) for key, value in params.items()}, found
+
+
+def hides(name: str, value: str | int | float) -> bool:
+    """Say whether a value is a secret because of the name it has; a number, only under a password's or a key's."""
+    if isinstance(value, bool) or not _is_secret(name):
+        return False
+    if isinstance(value, str):
+        return _redact_value(value) != value
+    return not _pattern("number_word").fullmatch(_words(name[-_NAME_MAX:])[-1])
+
+
+def _redact_param(value: Any, name: str, path: str, found: list[str]) -> Any:
+    """Redact what stands under one name: what a list holds has that name, as has what stands under `credentials`."""
+    redacted: Any = value
+    if isinstance(value, dict):
+        inherited = _pattern("secrets").search(name)
+        return {
+            key: _redact_param(inner, name if inherited else key, f"{path}.{key}", found)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list) and value and all(isinstance(item, str) for item in value) and not _is_secret(name):
+        redacted = redact_argv(value)  # a list of words may be a command line
+    elif isinstance(value, list):
+        return [_redact_param(inner, name, f"{path}[{i}]", found) for i, inner in enumerate(value)]
+    elif value is not None and not isinstance(value, bool):
+        redacted = REDACTED if hides(name, value) else redact_text(value) if isinstance(value, str) else value
+    if redacted is not value and redacted != value:
+        found.append(path)
+    return redacted
 
 
 def _redact_argument(argument: str) -> str:
@@ -165,6 +204,9 @@ _PATTERNS = {
     "sep|special|start|stop|text|unk",
     "pass_word": "admin|db|email|ftp|http|imap|ldap|mail|mongo|mysql|pg|postgres|proxy|redis|root|sftp|smtp|ssh|sudo|"
     "user",
+    # A count, a version or a position is a number under such a name; a password or a key may be one.
+    "number_word": "auth|authorization|bearer|cookie|jwt|oauth|sig|signature|[a-z]*token",
+    "secrets": "(?i:(?:credentials?|creds|passwords|secrets))$",
     "word": r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+",
     "option": r"-{1,2}[A-Za-z][\w.-]*",
     "setting": r"([-+~]{0,2}[A-Za-z_][\w.\-/]*+)=",

@@ -8,10 +8,10 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ledger import git
 from ledger.errors import DamagedFile, LedgerError, NewerFormat, RunRetracted
 from ledger.format import entries as form
 from ledger.format import ids, layout
+from ledger.git import objects, worktree
 from ledger.record import finishing, losses, salvage, seal, standing
 from ledger.record.losses import Gone
 from ledger.store import files, journal, segments
@@ -105,7 +105,9 @@ class _Repairer:
 
     def constants(self) -> None:
         """Write the constant files again where they are altered or missing."""
-        for name, text in layout.CONSTANT_FILES.items():
+        for name, text in layout.FIXED_FILES.items():
+            if not self.tree.is_folder(name.rpartition("/")[0]):
+                continue
             try:
                 if self.tree.read(name) == text.encode():
                     continue
@@ -157,7 +159,7 @@ class _Repairer:
         """Return the objects of git, in any ref, stash, reflog or the index, by the file name they have there."""
         if self._objects is None:
             self._objects = {}
-            kept = git.kept(self.tree.root)
+            kept = objects.kept(self.tree.root)
             for object, where in kept.files if kept else []:
                 self._objects.setdefault(where.rpartition("/")[2], []).append(object)
         return self._objects
@@ -165,7 +167,7 @@ class _Repairer:
     def from_git(self, path: str) -> bytes | None:
         """Return the bytes that belong to a path where git keeps them."""
         for object in self.objects().get(path.rpartition("/")[2], []):
-            for _, data in git.contents(self.tree.root, [object], limit=_OBJECT_MAX):
+            for _, data in objects.contents(self.tree.root, [object], limit=_OBJECT_MAX):
                 if fits(data, path):
                     return data
         return None
@@ -217,7 +219,7 @@ class _Repairer:
         for name in self.objects():
             parts = layout.parse_entry_name(name)
             wanted += [f"{folder}/{name}" for folder, id in followed if parts is not None and parts.id == id]
-        wanted += git.tracked(self.tree.root)
+        wanted += worktree.tracked(self.tree.root)
         return [path for path in dict.fromkeys(wanted) if expected(path) and not self.tree.exists(path)]
 
     def put_aside(self, path: str) -> bool:
@@ -225,12 +227,15 @@ class _Repairer:
         if expected(path) and not self.is_damaged(path):
             return False
         day = f"{SET_ASIDE}/{ids.rfc3339(now_us())[:10]}"
-        number, to = 1, f"{day}/{path}"
+        folder, slash, name = path.rpartition("/")
+        name = f"{folder}{slash}{name.removeprefix('.')}"  # git would obey a .gitignore there, too
+        number, to = 1, f"{day}/{name}"
         while self.tree.exists(to):
             number += 1
-            to = f"{day}-{number}/{path}"
+            to = f"{day}-{number}/{name}"
         self.check_folders(to)
         if not self.dry_run:
+            journal.protect(self.tree)
             files.move(self.tree.path(path), self.tree.path(to))
         self.done.set_aside.append(SetAside(path, to))
         return True

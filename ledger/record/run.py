@@ -9,10 +9,10 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from ledger import git
 from ledger.errors import Damage, InvalidValue, LedgerError, RunFinished, StorageFault, warn
 from ledger.format import entries as form
 from ledger.format import names, values
+from ledger.git import place
 from ledger.record import annotations, calls, ending, pictures, seal, standing
 from ledger.store import files, fold, journal, writer
 from ledger.store.tree import Tree
@@ -194,7 +194,7 @@ class Run:
 
     def log_params(self, params: Any) -> None:
         """Add or change params after the start; the change is kept as an entry of its own."""
-        self._annotate(annotations.param_operations(values.to_params(params)))
+        self._annotate(annotations.param_operations(calls.check_params(params)))
 
     def tag(self, *tags: str) -> None:
         """Add tags; `-old` removes one."""
@@ -264,7 +264,7 @@ class Run:
             raise InvalidValue(f"the status {status!r} is none of {', '.join(seal.STATUSES)}")
         if exit_status is not None and type(exit_status) is not int:
             raise InvalidValue(f"the exit status must be a whole number, not {exit_status!r}")
-        calls.check_prose("error", error)
+        error = calls.check_prose("error", error)
         with self._lock:
             if self._finished:
                 return
@@ -279,7 +279,7 @@ class Run:
                 self._finish(self.asked._replace(error=error or self._writer.gaps()))
             self._finished, self._ready = True, False
             ending.discard(self)
-        now = git.branch(self._tree.top) if self._branch is not None else None
+        now = place.branch(self._tree.top) if self._branch is not None else None
         if now != self._branch:
             warn(f"the branch changed from {self._branch} to {now} while {self.id} ran; its files are here")
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ledger import git
 from ledger.errors import InvalidValue, warn
 from ledger.format import entries as form
 from ledger.format import ids, layout, names, values
+from ledger.git import worktree
 from ledger.record import annotations, pictures, provenance, seal, standing
-from ledger.record.calls import ChartCall, RowsCall, check_prose, plain
+from ledger.record.calls import ChartCall, RowsCall, check_params, check_prose, plain
 from ledger.record.redact import redact_argv
 from ledger.record.run import Run
 from ledger.store import entries, fold, journal, writer
@@ -59,7 +59,7 @@ def ignored(tree: Tree) -> bool:
     ]
     if os.path.basename(tree.root) != layout.FOLDER:
         return False
-    return bool(git.ignored(tree.top, probes))
+    return bool(worktree.ignored(tree.top, probes))
 
 
 def warn_ignored(tree: Tree) -> None:
@@ -98,7 +98,7 @@ def encode_open(
         values.to_step(seed)
     except InvalidValue:
         raise InvalidValue(f"seed must be a whole number within 2^62, not {seed!r}") from None
-    check_prose("note", note)
+    note = check_prose("note", note)
     time = now_us()
     source = provenance.collect(tree.top, tree.root)
     run = ids.make_run_id(time, name, os.urandom(6))
@@ -107,7 +107,7 @@ def encode_open(
         name=name,
         group=group,
         parent=parent,
-        params=values.to_params(params),
+        params=check_params(params),
         tags=sorted(set(tags)),
         seed=None if seed is None else int(seed),
         note=note,
@@ -191,8 +191,9 @@ def _additions(state: RunState, name: str | None, given: dict[str, Any], what: s
     tags = list(given.pop("tags", ()))
     for tag in tags:
         names.check_text("tag", tag)
-    operations = annotations.param_operations(values.to_params(given.pop("params", None)))
+    operations = annotations.param_operations(check_params(given.pop("params", None)))
     operations += annotations.tag_operations(tags)
+    given = {**given, "note": check_prose("note", given.get("note"))}
     for key, value in {"name": name, **given}.items():
         there = getattr(state, key)
         if value is not None and there is None:

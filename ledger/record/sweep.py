@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ledger import git
 from ledger.errors import Damage, DamagedFile, InvalidValue, Undecided
 from ledger.format import entries as form
 from ledger.format import frame, ids, layout
+from ledger.git import objects, place, worktree
 from ledger.record import losses, repair, seal
 from ledger.store import files, journal
 from ledger.store.tree import Tree
@@ -192,8 +192,8 @@ def _here(tree: Tree) -> set[str]:
 
 def _elsewhere(tree: Tree) -> set[str]:
     """Return what git keeps names, and what other work trees name; raises Undecided."""
-    trees, kept = git.work_trees(tree.root), git.kept(tree.root)
-    top = git.top(tree.root)
+    trees, kept = worktree.work_trees(tree.root), objects.kept(tree.root)
+    top = place.top(tree.root)
     if top is None:
         raise _undecided("the ledger is in no git repository, so other copies cannot be looked at", None)
     if trees is None or kept is None:
@@ -223,7 +223,7 @@ def _elsewhere(tree: Tree) -> set[str]:
         # Git tells one path of an object: an entry's bytes may be found under the name of a blob, or any other.
         if parts.id not in named.entries if parts else name.endswith(".json"):
             wanted[object] = path
-    for object, data in git.contents(tree.root, wanted, limit=_ENTRY_MAX):
+    for object, data in objects.contents(tree.root, wanted, limit=_ENTRY_MAX):
         named.add(data, wanted.pop(object))
     if wanted:
         raise _undecided(f"git could not read {min(wanted.values())}", "see: git fsck")
@@ -281,8 +281,8 @@ def _settle(tree: Tree, named: _Named, lists: dict[str, list[str]] | None = None
             raise _undecided(f"{where} is damaged in git, and nowhere whole", "see: git log --all -- .ledger")
     for sha256 in sorted(named.lists):
         found = [tree.read(p) for p in [layout.blob_path(sha256, "json")] if tree.exists(p)]
-        objects = (lists or {}).get(f"{sha256}.json", [])
-        found += [data for _, data in git.contents(tree.root, objects, limit=_ENTRY_MAX)] if objects else []
+        named_so = (lists or {}).get(f"{sha256}.json", [])
+        found += [data for _, data in objects.contents(tree.root, named_so, limit=_ENTRY_MAX)] if named_so else []
         whole = next((data for data in found if hashlib.sha256(data).hexdigest() == sha256), None)
         if whole is None:
             raise _undecided(f"the list of charts in the blob {sha256[:16]} is not here or damaged", "ledger repair")

@@ -15,7 +15,7 @@ from zlib import crc32
 
 import msgspec
 
-from ledger.errors import Damage, DamagedFile, NoSuchRun
+from ledger.errors import Damage, DamagedFile, NoSuchRun, Undecided
 from ledger.format import layout
 from ledger.store import fold, journal
 from ledger.store.state import RunState
@@ -73,6 +73,8 @@ def path_for(tree: Tree) -> str:
 class Catalog:
     """The remembered states of one ledger. `refresh` first; then look things up."""
 
+    tables = _TABLES
+
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self.damaged: dict[str, Damage] = {}
@@ -80,22 +82,25 @@ class Catalog:
 
     def _connect(self) -> sqlite3.Connection:
         try:
-            path = path_for(self.tree)
+            path = self._path()
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-            return _prepare(sqlite3.connect(path, timeout=10, isolation_level=None))
+            return _prepare(sqlite3.connect(path, timeout=10, isolation_level=None), self.tables)
         except (OSError, sqlite3.DatabaseError) as error:
             if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
                 return self._replace()
-            return _prepare(sqlite3.connect(":memory:", isolation_level=None))
+            return _prepare(sqlite3.connect(":memory:", isolation_level=None), self.tables)
+
+    def _path(self) -> str:
+        return path_for(self.tree)
 
     def _replace(self) -> sqlite3.Connection:
         """Throw a catalog away that cannot be read, and begin an empty one."""
         try:
-            path = path_for(self.tree)
+            path = self._path()
             os.unlink(path)
-            return _prepare(sqlite3.connect(path, timeout=10, isolation_level=None))
+            return _prepare(sqlite3.connect(path, timeout=10, isolation_level=None), self.tables)
         except (OSError, sqlite3.DatabaseError):
-            return _prepare(sqlite3.connect(":memory:", isolation_level=None))
+            return _prepare(sqlite3.connect(":memory:", isolation_level=None), self.tables)
 
     def close(self) -> None:
         """Close the database."""
@@ -128,14 +133,19 @@ class Catalog:
         gone = known - present.keys() - in_flight
         if changed or gone:
             found = [_Folder(run, self.tree.folder_of(run), present.get(run, 0)) for run in sorted(changed)]
-            found = [f for f in found if f.run in in_flight or self.tree.is_folder(f.path)]
+            found = [f for f in found if f.run in in_flight or self.tree.is_folder_or_link(f.path)]
             self._update(found, gone, now)
 
     def _update(self, changed: "list[_Folder]", gone: set[str], now: int) -> None:
         rows: list[_Row] = []
         for found in changed:
-            names = hashlib.sha256("\n".join(self.tree.names(found.path)).encode()).digest()
-            journals = self._journals(found.run)
+            try:
+                names = _digest(self.tree.names(found.path))
+                journals = self._journals(found.run)
+            except DamagedFile as damage:  # a link stands in the place of a folder
+                self.damaged[found.run] = damage
+                gone.add(found.run)
+                continue
             settled = int(found.modified + _YOUNG_NS < now)
             row = self._db.execute(
                 "SELECT names, journals, modified, settled FROM run WHERE id = ?", (found.run,)
@@ -144,29 +154,38 @@ class Catalog:
                 if (row[2], row[3]) != (found.modified, settled):
                     rows.append(_Row(found, names, journals, settled))
                 continue
-            try:
-                state = fold.fold(self.tree, found.run)
-                packed = _encode(state)
-                _decode(packed)  # what cannot be read back would break the answers about all other runs
-                rows.append(_Row(found, names, journals, settled, state, packed))
-            except Damage as damage:
-                self.damaged[found.run] = damage
+            remembered = self._fold(found.run)
+            if remembered is None:
                 gone.add(found.run)
-            except FileNotFoundError as error:
-                self.damaged[found.run] = DamagedFile(f"a file of run {found.run} has gone while it was read: {error}")
-            except NoSuchRun:  # an empty folder, as git leaves them
-                gone.add(found.run)
-            except Exception as error:  # whatever one run's files do, the other runs stay in view
-                self.damaged[found.run] = fold.unreadable(found.run, error)
-                gone.add(found.run)
+            else:
+                rows.append(_Row(found, names, journals, settled, *remembered))
         try:
             self._write(rows, gone)
         except sqlite3.OperationalError:
             # Busy or full: this answer is kept in memory, the next command tries again.
-            memory = _prepare(sqlite3.connect(":memory:", isolation_level=None))
+            memory = _prepare(sqlite3.connect(":memory:", isolation_level=None), self.tables)
             self._db.backup(memory)
             self._db = memory
             self._write(rows, gone)
+
+    def _fold(self, run: str) -> tuple[RunState, bytes] | None:
+        """Return the state of a run and how it is remembered; None, and why in `damaged`, where it cannot be read."""
+        try:
+            state = fold.fold(self.tree, run)
+            packed = encode(state)
+            decode(packed)  # what cannot be read back would break the answers about all other runs
+            return state, packed
+        except Damage as damage:
+            self.damaged[run] = damage
+        except FileNotFoundError as error:
+            self.damaged[run] = DamagedFile(f"a file of run {run} has gone while it was read: {error}")
+        except NoSuchRun:  # an empty folder, as git leaves them
+            pass
+        except Undecided:
+            raise
+        except Exception as error:  # whatever one run's files do, the other runs stay in view
+            self.damaged[run] = fold.unreadable(run, error)
+        return None
 
     def _write(self, rows: list[_Row], gone: set[str]) -> None:
         self._db.execute("BEGIN IMMEDIATE")
@@ -201,7 +220,7 @@ class Catalog:
     def _journals(self, run: str) -> bytes:
         """Return what tells whether a run's journals changed: their names, sizes and times."""
         items = sorted(i for i in self.tree.scan(layout.journal_folder(run)) if i.name.endswith(".journal"))
-        return "\n".join(f"{i.name} {i.size} {i.mtime}" for i in items).encode()
+        return os.fsencode("\n".join(f"{i.name} {i.size} {i.mtime}" for i in items))
 
     def damaged_names(self) -> dict[str, str]:
         """Return what the runs that cannot be read are called, by id: as they were opened, else by their id."""
@@ -252,6 +271,14 @@ class Catalog:
         )
         return rows[0][0] if rows else None
 
+    def known(self, run: str, names: list[str]) -> tuple[RunState, bytes] | None:
+        """Return what is remembered of a run while its folder held these names and nothing was in flight, if it is."""
+        rows = self._rows("SELECT state FROM run WHERE id = ? AND names = ? AND journals = x''", run, _digest(names))
+        try:
+            return (decode(rows[0][0]), rows[0][0]) if rows else None
+        except ValueError:
+            return None
+
     def _rows(self, query: str, *values: Any) -> list[Any]:
         try:
             return self._db.execute(query, values).fetchall()
@@ -263,17 +290,21 @@ class Catalog:
 
     def _states(self, query: str, *values: Any) -> list[RunState]:
         try:
-            states = [_decode(data) for (data,) in self._rows(query, *values)]
+            states = [decode(data) for (data,) in self._rows(query, *values)]
         except ValueError:
             self._begin_again()
-            states = [_decode(data) for (data,) in self._rows(query, *values)]
+            states = [decode(data) for (data,) in self._rows(query, *values)]
         for state in states:
             if state.status == "open":
                 state.status = fold.status_of(self.tree, state)
         return states
 
 
-def _encode(state: RunState) -> bytes:
+def _digest(names: list[str]) -> bytes:
+    return hashlib.sha256(os.fsencode("\n".join(names))).digest()
+
+
+def encode(state: RunState) -> bytes:
     """Return a state as it is remembered; raises DamagedFile for a number that no honest writer stores."""
     try:
         data = _pack(state)
@@ -288,7 +319,7 @@ def _encode(state: RunState) -> bytes:
     return crc32(data).to_bytes(4, "little") + data
 
 
-def _decode(data: bytes) -> RunState:
+def decode(data: bytes) -> RunState:
     """Return a remembered state; raises ValueError where it is not what was written."""
     if crc32(data[4:]) != int.from_bytes(data[:4], "little"):
         raise ValueError("the checksum does not fit")
@@ -305,7 +336,7 @@ def _without_large(value: Any) -> Any:
     return value
 
 
-def _prepare(db: sqlite3.Connection) -> sqlite3.Connection:
+def _prepare(db: sqlite3.Connection, tables: str) -> sqlite3.Connection:
     db.execute("PRAGMA synchronous = OFF")  # it can be rebuilt
     db.execute("PRAGMA cache_size = -16000")
     if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
@@ -313,7 +344,7 @@ def _prepare(db: sqlite3.Connection) -> sqlite3.Connection:
         if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
             for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
                 db.execute(f'DROP TABLE "{name}"')
-            for statement in _TABLES.strip().split(";"):
+            for statement in tables.strip().split(";"):
                 if statement.strip():
                     db.execute(statement)
             db.execute(f"PRAGMA user_version = {VERSION}")

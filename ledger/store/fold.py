@@ -66,18 +66,23 @@ def _gather(tree: Tree, run: str, with_rows: bool) -> Gathered:
     retracted = entries.retracted(found)
     parts, charts, predictions = [], [], []
     reasons: dict[tuple[str, int], str] = {}
+    brought: set[str] = set()  # by an entry before: few bytes of entries that name a file often must not cost much
     newest = max((read.entry.time_us for read in found), default=0)
     for read in found:
         entry = read.entry
         if not isinstance(entry, form.Rows) or read.id in retracted:
             continue
         charts += entry.charts
-        if entry.more_charts is not None:
+        if entry.more_charts is not None and entry.more_charts.blob not in brought:
+            brought.add(entry.more_charts.blob)
             charts += form.decode_charts(blobs.get(tree, entry.more_charts.blob, "json"))
         predictions += entry.predictions
         reasons.update({(u.writer, u.seq): u.reason for u in entry.undefined})
         if with_rows:
             for segment in entry.segments:
+                if segment.sha256 in brought:
+                    continue
+                brought.add(segment.sha256)
                 if segments.is_here(tree, folder, segment):
                     parts.append(segments.read(tree, folder, segment, run))
                 else:
@@ -133,11 +138,12 @@ def attempts(found: list[entries.Read], retracted: set[str]) -> list[Any]:
     """Return the resumed attempts of a run in order."""
     from ledger.store.shown import Attempt
 
-    return sorted(
+    resumes = [
         Attempt(read.entry.attempt, read.entry.time_us, read.entry.step)
         for read in found
         if isinstance(read.entry, form.Resume) and read.id not in retracted
-    )
+    ]
+    return sorted(resumes, key=lambda a: (a.number, a.time))  # two copies may resume at one time, one without a step
 
 
 def rows(tree: Tree, run: str, which: str = "shown") -> "tuple[Rows, dict[tuple[str, int], str]]":

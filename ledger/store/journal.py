@@ -45,6 +45,13 @@ class Presence(NamedTuple):
     foreign: list[str]  # begun on another host
 
 
+def protect(tree: Tree) -> None:
+    """Write what keeps the folder of journals out of git, whatever branch is checked out, where it is missing."""
+    for name, text in layout.LOCAL_FILES.items():
+        if not tree.exists(name):
+            files.write_whole(tree.path(name), text.encode())
+
+
 def paths(tree: Tree, run: str) -> list[str]:
     """Return the journals of a run, relative to `.ledger`."""
     folder = layout.journal_folder(run)
@@ -53,7 +60,7 @@ def paths(tree: Tree, run: str) -> list[str]:
 
 def runs(tree: Tree) -> list[str]:
     """Return the ids of the runs that have a journal here."""
-    return [run for run in files.subfolders(tree.path("journal")) if layout.is_run_folder(run) and paths(tree, run)]
+    return [run for run in tree.subfolders("journal") if layout.is_run_folder(run) and paths(tree, run)]
 
 
 def read_header(data: bytes, path: str, *, opened: bool = True) -> tuple[int, Header, int] | None:

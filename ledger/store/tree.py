@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from ledger.errors import DamagedFile, NoLedger
+from ledger.errors import DamagedFile, NoLedger, warn
 from ledger.format import layout
 from ledger.store import files
 
@@ -19,6 +19,7 @@ class Tree:
         self.root = os.path.abspath(root)
         self.top = os.path.dirname(self.root)
         self._plain: set[str] = set()  # folders under `root` that are no links
+        self._linked: set[str] = set()  # links that were said to stand in the place of a day's folder
 
     def path(self, relative: str) -> str:
         """Return the absolute path of a path under `.ledger`; raises DamagedFile for a link on the way."""
@@ -43,7 +44,13 @@ class Tree:
     def run_times(self) -> dict[str, int]:
         """Return when each run's folder was last changed (ns), by name; whatever else lies there is among them."""
         found: dict[str, int] = {}
-        for day in files.subfolders(self._folder("runs")):
+        folder = self._folder("runs")
+        days = files.subfolders(folder)
+        for name in set(files.names(folder)).difference(days, self._linked):
+            if files.is_link(os.path.join(folder, name)):
+                self._linked.add(name)
+                warn(f"{os.path.join(folder, name)} is a symbolic link: runs in it are not read; remove the link")
+        for day in days:
             times = files.times(self.path(f"runs/{day}"))
             for run in found.keys() & times.keys():  # copied: the one that lies where it belongs is read
                 if layout.run_folder(run) != f"runs/{day}/{run}":
@@ -64,9 +71,18 @@ class Tree:
         """Say whether there is a folder of this path, and no link to one."""
         return files.is_folder(self.path(path))
 
+    def is_folder_or_link(self, path: str) -> bool:
+        """Say whether a folder, or a link that stands in the place of one, has this path."""
+        full = self.path(path)
+        return files.is_folder(full) or files.is_link(full)
+
     def names(self, folder: str) -> list[str]:
         """Return the names in a folder, sorted."""
         return files.names(self._folder(folder))
+
+    def subfolders(self, folder: str) -> list[str]:
+        """Return the names of the folders in a folder, links left out, in no order."""
+        return files.subfolders(self._folder(folder))
 
     def scan(self, folder: str) -> list[files.Item]:
         """Return what is in a folder, with times and sizes."""

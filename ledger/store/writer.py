@@ -55,7 +55,7 @@ class Writer:
     def __init__(self, tree: Tree, header: Header, *, since: int) -> None:
         """Create the journal of `header`; times of its rows lie after `since` (us)."""
         self.run, self.writer, self.attempt = header.run, header.writer, header.attempt
-        self.path = tree.path(layout.journal_path(header.run, header.writer))
+        self.tree, self.path = tree, tree.path(layout.journal_path(header.run, header.writer))
         self.seq = 0
         self.time = since + 1
         self.pending: deque[bytes] = deque()
@@ -76,6 +76,7 @@ class Writer:
         """Make the journal, locked and with its header, before it gets its name: a sealer takes what it finds free."""
         folder, name = os.path.split(self.path)
         temporary = os.path.join(folder, f"{files.TEMPORARY}{name}")
+        journal.protect(self.tree)
         fd = files.open_append(temporary, create=True)
         try:
             files.lock(fd, wait=True)
@@ -298,7 +299,9 @@ class SharedWriter:
         while last is None and base > 0:
             base = max(0, base - _TAIL if base == end else 0)
             last = frame.last_frame(files.read_at(fd, base, end - base), self.salt)
-        if last is None or last.payload[0] not in (frame.HEADER, ROWS, CHART):
+        if last is None or last.payload[0] not in (frame.HEADER, ROWS, CHART) or not frame.is_sound(last.payload):
+            return False
+        if last.payload[0] == frame.HEADER and base + last.start != frame.PREFIX_SIZE:
             return False
         if base + last.end < end:  # a call was killed half-way through its write
             files.truncate(fd, base + last.end)

@@ -7,21 +7,21 @@ from typing import IO, Any
 
 from ledger.format.ids import rfc3339
 from ledger.format.names import canonical_context
-from ledger.store.tree import Tree
 from ledger.table import frames
+from ledger.table.frames import Source
 
 _FIELDS = ("run", "metric", "context", "step", "time", "value", "undefined")
 
 
-def write(tree: Tree, runs: Sequence[str], form: str, file: IO[bytes]) -> None:
+def write(runs: Sequence[Source], form: str, file: IO[bytes]) -> None:
     """Write rows to an open file as `jsonl`, `csv` or `parquet`."""
     if form == "parquet":
-        file.write(frames.parquet(tree, runs))
+        file.write(frames.parquet(runs))
         return
     if form == "csv":
         file.write((",".join(_FIELDS) + "\n").encode())
     encode = _csv if form == "csv" else _json
-    for row in frames.plain(tree, runs):
+    for row in frames.plain(runs):
         row["time"] = rfc3339(row["time"])
         file.write(encode(row).encode())
 

@@ -1,7 +1,7 @@
 """Rows of chosen runs as one table: for Python as pandas, for `export` as plain rows or Parquet. Loads Arrow."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ledger.store import fold
 from ledger.store.tree import Tree
@@ -9,11 +9,20 @@ from ledger.store.tree import Tree
 if TYPE_CHECKING:
     import pandas as pd
 
+
+class Source(NamedTuple):
+    """Where the rows of a run are: what it is called in the table, the tree that has it, and its id there."""
+
+    label: str
+    tree: Tree
+    id: str
+
+
 COLUMNS = ("run", "metric", "context", "step", "time", "value", "undefined")
 
 
-def frame(tree: Tree, runs: Sequence[str], which: str = "shown") -> "pd.DataFrame":
-    """Return the rows of runs (ids), sorted by metric, context and step within each run, as a DataFrame.
+def frame(runs: Sequence[Source], which: str = "shown") -> "pd.DataFrame":
+    """Return the rows of runs, sorted by metric, context and step within each run, as a DataFrame.
 
     Columns: run, metric, context (canonical JSON or missing), step (Int64, missing for null), time (datetime64[us,
     UTC]), value (float64), undefined (the reason, else missing).
@@ -25,7 +34,7 @@ def frame(tree: Tree, runs: Sequence[str], which: str = "shown") -> "pd.DataFram
 
     parts = []
     for run in runs:
-        rows, reasons = fold.rows(tree, run, which)
+        rows, reasons = fold.rows(run.tree, run.id, which)
         n = len(rows)
         metrics = np.array([name for name, _ in rows.keys] or [""], dtype=object)
         contexts = np.array([context for _, context in rows.keys] or [None], dtype=object)
@@ -35,7 +44,7 @@ def frame(tree: Tree, runs: Sequence[str], which: str = "shown") -> "pd.DataFram
             undefined[i] = reasons.get((rows.writers[rows.writer[i]], int(rows.seq[i])), "undefined")
         parts.append(
             {
-                "run": np.full(n, run, dtype=object),
+                "run": np.full(n, run.label, dtype=object),
                 "metric": metrics[rows.key],
                 "context": contexts[rows.key],
                 "step": np.where(no_step, 0, rows.step),
@@ -62,7 +71,7 @@ def frame(tree: Tree, runs: Sequence[str], which: str = "shown") -> "pd.DataFram
     )
 
 
-def plain(tree: Tree, runs: Sequence[str], which: str = "valid") -> Iterator[dict[str, Any]]:
+def plain(runs: Sequence[Source], which: str = "valid") -> Iterator[dict[str, Any]]:
     """Yield the rows of runs as plain values: run, metric, context (a mapping), step, time (us), value, undefined.
 
     Absent ones are left out; `value` is None for an undefined one.
@@ -72,11 +81,11 @@ def plain(tree: Tree, runs: Sequence[str], which: str = "valid") -> Iterator[dic
     from ledger.format.rows import NO_STEP
 
     for run in runs:
-        rows, reasons = fold.rows(tree, run, which)
+        rows, reasons = fold.rows(run.tree, run.id, which)
         contexts = [None if context is None else json.loads(context) for _, context in rows.keys]
         columns = (rows.key, rows.step, rows.time, rows.value, rows.undefined, rows.writer, rows.seq)
         for key, step, time, value, undefined, writer, seq in zip(*(c.tolist() for c in columns), strict=True):
-            row: dict[str, Any] = {"run": run, "metric": rows.keys[key][0]}
+            row: dict[str, Any] = {"run": run.label, "metric": rows.keys[key][0]}
             if contexts[key] is not None:
                 row["context"] = contexts[key]
             if step != NO_STEP:
@@ -88,8 +97,8 @@ def plain(tree: Tree, runs: Sequence[str], which: str = "valid") -> Iterator[dic
             yield row
 
 
-def parquet(tree: Tree, runs: Sequence[str], which: str = "valid") -> bytes:
+def parquet(runs: Sequence[Source], which: str = "valid") -> bytes:
     """Return the rows of runs as one Parquet file, in the columns of a segment."""
     from ledger.format import columns as segment
 
-    return segment.encode_many([(run, fold.rows(tree, run, which)[0]) for run in runs])
+    return segment.encode_many([(run.label, fold.rows(run.tree, run.id, which)[0]) for run in runs])

@@ -24,7 +24,10 @@ EXPECTED = {
     "time": "a date such as 2026-11-01, or with < and > an age such as 7d",
     "any": "a number, text in quotes, true or false",
 }
-NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|[+-]?inf(?:inity)?|nan", re.IGNORECASE)
+# ASCII, since a dotless i is an i to IGNORECASE and none to float().
+NUMBER = re.compile(
+    r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|[+-]?inf(?:inity)?|nan", re.IGNORECASE | re.ASCII
+)
 _AGE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)([smhdw])")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -59,7 +62,7 @@ def read(text: str) -> Literal | None:
     if NUMBER.fullmatch(text):
         whole = text.lstrip("+-").isdigit() and len(text) < 400
         number = int(text) if whole else float(text)
-        if word[-1] not in "nfy" and not math.isfinite(number):
+        if word[-1] not in "nfy" and not math.isfinite(float(text)):
             raise InvalidFilter(f"{text} is beyond the range of a float", hint="write inf if infinity is meant")
         return Literal("number", number, text)
     if age := _AGE.fullmatch(text):

@@ -1,11 +1,14 @@
 """Which runs are meant: the words that name one or many of them, looked up in the catalog.
 
 A run is named by its id, a unique beginning of it (or of its 12 hex digits), its name (the newest of that name), `@1`
-(the newest), `best:METRIC`, `worst:METRIC`, `tag:T`; `run:X` says that X is a run.
+(the newest), `best:METRIC`, `worst:METRIC`, `tag:T`; `run:X` says that X is a run. What stands before a run as a
+revision has it (`main:baseline`) is taken off before.
 """
 
 import fnmatch
 from collections.abc import Sequence
+
+import msgspec
 
 from ledger.errors import AmbiguousRun, InvalidFilter, NoSuchMetric, NoSuchRun
 from ledger.format import ids
@@ -17,9 +20,25 @@ from ledger.table import columns, filter
 PREFIX_MIN = 4
 
 
+def qualified(rev: str, state: RunState) -> RunState:
+    """Return the state of a run as a revision has it, its id with the revision before it."""
+    return msgspec.structs.replace(state, id=f"{rev}:{state.id}")
+
+
 def is_plain_name(word: str) -> bool:
-    """Say whether a word could be the name of a run that is not there yet: no id, no selector, no pattern."""
-    return not (ids.is_run_id(word) or word.startswith("@") or ":" in word or ".." in word)
+    """Say whether a word could be the name of a run that is not there yet: no id nor its date and time, no selector."""
+    dated = ids.is_digits(word[:8] + word[9:15]) and len(word) >= 15 and word[8] == "-"
+    return not (dated or word.startswith("@") or ":" in word or ".." in word)
+
+
+def refuse_part_of_id(catalog: Catalog, word: str, id: str) -> None:
+    """Raise AmbiguousRun where a word that was taken for a part of `id` could as well name a run to be made."""
+    if not is_plain_name(word) or catalog.by_name(word) or word in catalog.damaged_names().values():
+        return
+    raise AmbiguousRun(
+        f"{word!r} is a part of the id {id}, and may be the name of a new run",
+        hint=f"that run: run:{word}; a new one: ledger start {word}",
+    )
 
 
 def one(catalog: Catalog, word: str, schema: Schema, *, retracted: bool = False) -> RunState:
@@ -152,6 +171,18 @@ def many(
     if not (words or where or sort or status):
         return catalog.states(limit=limit)
     states = _named(catalog, schema, words) if words else catalog.states()
+    return narrow(states, schema, where, sort, limit, status)
+
+
+def narrow(
+    states: list[RunState],
+    schema: Schema,
+    where: str | None,
+    sort: Sequence[str],
+    limit: int | None,
+    status: Sequence[str],
+) -> list[RunState]:
+    """Return those of the runs that a filter and a status let pass, sorted and cut to a limit."""
     if where is not None:
         states = filter.parse(where).select(states, schema)
     if status:

@@ -25,7 +25,7 @@ def run_headings(runs: Sequence[Any], limit: int | None = None) -> list[str]:
     Names wider than `limit` columns lose their middle; where two would then read alike, they are the first eight
     digits of that end instead. Two runs never have the same heading.
     """
-    names = [clean(str(run.name)) for run in runs]
+    names = [clean(_name(run)) for run in runs]
     ids = list(dict.fromkeys(str(run.id) for run in runs))
     end = {id: id.rpartition("-")[2] for id in ids}
     length = 4
@@ -40,6 +40,11 @@ def run_headings(runs: Sequence[Any], limit: int | None = None) -> list[str]:
     alike = [len({str(r.id) for r, other in zip(runs, headings, strict=True) if other == h}) > 1 for h in headings]
     headings = [d if same else h for d, h, same in zip(digits, headings, alike, strict=True)]
     return headings if len(set(headings)) >= len(ids) else [str(run.id) for run in runs]
+
+
+def _name(run: Any) -> str:
+    """Return what a run is called, the revision before it that its id may have."""
+    return "".join(str(run.id).rpartition(":")[:2]) + str(run.name)
 
 
 def render_comparison(
@@ -60,7 +65,7 @@ def render_comparison(
         if sum(max(10, display_width(name)) for name in names) > room:
             names = run_headings(runs, max(10, room // len(runs)))
     sections = []
-    whole = [str(run.name) for run in runs]
+    whole = [_name(run) for run in runs]
     pairs = [[n, i if whole.count(w) > 1 else w] for n, i, w in zip(names, ids, whole, strict=True) if n != clean(w)]
     if pairs:
         sections.append(render_table(["run", "in full"], pairs, align="LL", color=color, width=width))

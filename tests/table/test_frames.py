@@ -56,9 +56,10 @@ def test_values_are_bit_for_bit(led: ledger.Ledger) -> None:
     wanted = struct.pack("<6d", *SPECIAL)
     frame = led.metrics("a")
     assert struct.pack("<6d", *frame[(frame.metric == "x") & frame.context.isna()].value) == wanted
-    plain = [row["value"] for row in frames.plain(led.tree, [id]) if row["metric"] == "x" and "context" not in row]
+    source = frames.Source(id, led.tree, id)
+    plain = [row["value"] for row in frames.plain([source]) if row["metric"] == "x" and "context" not in row]
     assert struct.pack("<6d", *plain) == wanted
-    table = pq.read_table(io.BytesIO(frames.parquet(led.tree, [id]))).to_pylist()
+    table = pq.read_table(io.BytesIO(frames.parquet([source]))).to_pylist()
     stored = [row["value"] for row in table if row["metric"] == "x" and row["context"] is None]
     assert struct.pack("<6d", *stored) == wanted
     assert [row["value"] for row in table if row["metric"] == "u"] == [None]
@@ -79,11 +80,11 @@ def test_no_runs_and_no_rows(led: ledger.Ledger, workdir: Path) -> None:
     """An empty frame has the same columns and types."""
     ledger.start("empty").finish()
     full = led.metrics("a")
-    for frame in (led.metrics("empty"), frames.frame(led.tree, [])):
+    for frame in (led.metrics("empty"), frames.frame([])):
         assert len(frame) == 0
         assert frame.dtypes.to_dict() == full.dtypes.to_dict()
     assert list(led.export("empty")) == []
-    assert pq.read_table(io.BytesIO(frames.parquet(led.tree, []))).num_rows == 0
+    assert pq.read_table(io.BytesIO(frames.parquet([]))).num_rows == 0
 
 
 def test_the_three_sets_of_rows(led: ledger.Ledger) -> None:

@@ -18,11 +18,12 @@ _PATH_MAX = 200
 
 
 class Redaction(NamedTuple):
-    """How secrets are taken out: of a text, of the arguments of a command, of a URL."""
+    """How secrets are taken out: of a text, of a command's arguments, of a URL; `hides`: its name tells a value."""
 
     text: Callable[[str], str]
     argv: Callable[[Sequence[str]], list[str]]
     url: Callable[[str], str]
+    hides: Callable[[str, str | int | float], bool]
 
 
 def in_entry(entry: dict[str, Any], redact: Redaction) -> Iterator[str]:
@@ -65,7 +66,10 @@ def _inside(value: Any, path: str, name: str, redact: Redaction) -> Iterator[str
     while waiting:
         value, path, name = waiting.pop()
         if isinstance(value, str):
-            if redact.text(value) != value or _named(name, value, redact):
+            if redact.text(value) != value or redact.hides(name, value):
+                yield path
+        elif isinstance(value, (int, float)):
+            if redact.hides(name, value):
                 yield path
         elif isinstance(value, list):
             texts = [item if isinstance(item, str) else "" for item in value]
@@ -85,9 +89,3 @@ def _inside(value: Any, path: str, name: str, redact: Redaction) -> Iterator[str
                     yield inner_path
                 else:
                     waiting.append((inner, inner_path, key))
-
-
-def _named(name: str, value: str, redact: Redaction) -> bool:
-    """Say whether the name of a value says that it is a secret."""
-    line = f"{name}={value}"
-    return redact.text(line) != line

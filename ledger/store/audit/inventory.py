@@ -120,7 +120,7 @@ class Inventory:
 
     def _odd(self, path: str, thing: Thing) -> bool:
         """Note what is amiss with something of an unusual name or type; say whether it may be part of a ledger."""
-        if path in layout.CONSTANT_FILES and not stat.S_ISLNK(thing.mode):
+        if path in layout.FIXED_FILES and not stat.S_ISLNK(thing.mode):
             return True
         if stat.S_ISLNK(thing.mode):
             self.note("link", path, "a symbolic link: a reader that followed it would leave the ledger")
@@ -167,7 +167,7 @@ class Inventory:
         things = self._list(folder)
         for thing in things:
             path = f"{folder}/{thing.name}"
-            if path in layout.CONSTANT_FILES and stat.S_ISREG(thing.mode):
+            if path in layout.FIXED_FILES and stat.S_ISREG(thing.mode):
                 self.constants[path] = thing
             elif not stat.S_ISDIR(thing.mode):
                 self._foreign(path, thing)
@@ -191,6 +191,8 @@ class Inventory:
             name = thing.name
             if stat.S_ISDIR(thing.mode):
                 self._foreign(f"{path}/{name}", thing)
+                if layout.parse_entry_name(name) is not None:  # which readers stop at
+                    self.note("unreadable", f"{path}/{name}", "a folder under the name of an entry", run)
             elif name.endswith(".parquet") and layout.parse_segment_name(name) is not None:
                 segments[name] = thing
             elif layout.parse_entry_name(name) is not None:

@@ -182,7 +182,11 @@ class Runs:
 
     def _late(self, folder: str, name: str) -> bool:
         """Say whether a file has come since the inventory: a writer may have been quicker."""
-        return any(item.name == name and not item.is_folder for item in self.there.tree.scan(folder))
+        try:
+            items = self.there.tree.scan(folder)
+        except DamagedFile:  # a link stands in the place of the folder, which was said
+            return False
+        return any(item.name == name and not item.is_folder for item in items)
 
     def _more_charts(self, entry: str, blob: str, more: form.MoreCharts, run: str) -> list[form.ChartRef]:
         try:

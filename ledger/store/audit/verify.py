@@ -38,7 +38,7 @@ def verify(
     """
     now = time.time_ns() // 1000 if now is None else now
     there = Inventory(tree, now * 1000).take()
-    for path in (path for path in tracked if path not in layout.CONSTANT_FILES):
+    for path in (path for path in tracked if path not in layout.LOCAL_FILES):
         there.note("journal-tracked", path, "git tracks it: a journal is local, and one from a commit is not trusted")
     _constants(there, fast)
     journals = Journals(there, keep_rows=rows)
@@ -65,7 +65,7 @@ def verify(
 
 def _constants(there: Inventory, fast: bool) -> None:
     """Check the constant files: they keep git from altering or dropping the others."""
-    for name, text in layout.CONSTANT_FILES.items():
+    for name, text in layout.FIXED_FILES.items():
         thing, data = there.constants.get(name), text.encode()
         folder = name.rpartition("/")[0]
         try:
