@@ -83,7 +83,9 @@ ENTRIES = st.one_of(
         charts=st.lists(CHARTS, max_size=2),
         more_charts=st.none() | st.builds(entries.MoreCharts, blob=SHA, count=INT),
         predictions=st.lists(MAPPING, max_size=2),
-        undefined=st.lists(st.builds(entries.UndefinedValue, writer=WRITER, seq=INT, reason=TEXT), max_size=2),
+        undefined=st.lists(
+            st.builds(entries.UndefinedValue, writer=WRITER, seq=INT, reason=TEXT.filter(str.strip)), max_size=2
+        ),
         summary=MAPPING,
     ),
     st.builds(

@@ -101,6 +101,7 @@ def test_every_listed_extension_makes_a_path() -> None:
 def test_constant_files() -> None:
     """The texts that git acts on are exactly these; the journal is ignored, nothing else is, nothing is converted."""
     assert set(layout.CONSTANT_FILES) == {"README.md", ".gitignore", ".gitattributes"}
+    assert layout.LOCAL_FILES == {"journal/.gitignore": "*\n"}
     assert layout.GITIGNORE.splitlines() == ["!*", "!*/", "/journal/", ".tmp-*"]
     off = "text eol filter ident working-tree-encoding merge export-subst export-ignore"
     expected = " ".join(["*", *(f"-{name}" for name in off.split())]) + "\n"

@@ -23,7 +23,7 @@ STEPS = st.none() | st.integers(-(2**62), 2**62) | st.integers(-40, 300)
 TIMES = st.integers(0, 2**51) | st.integers(-5, 300)
 BITS = st.integers(0, 2**64 - 1) | st.sampled_from([0, 1, 1 << 63, 0x7FF0000000000001, 0xFFF8000000000000])
 FLOATS = BITS.map(lambda b: struct.unpack(">d", b.to_bytes(8, "big"))[0])
-REASONS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
+REASONS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12).filter(str.strip)
 VALUES = FLOATS | REASONS | st.just("8 bytes.")
 
 

@@ -30,7 +30,7 @@ from ledger.store.tree import Tree
 RUN = "20261122-031501-baseline-7f3a9c2e1b0d"
 VECTORS = Path(__file__).parents[1] / "data" / "vectors"
 WRITER = "0a1b2c3d4e5f"
-REDACTION = exposure.Redaction(redact.redact_text, redact.redact_argv, redact.redact_url)
+REDACTION = exposure.Redaction(redact.redact_text, redact.redact_argv, redact.redact_url, redact.hides)
 TOKEN = "ghp_" + "a1B2c3D4" * 5
 
 
@@ -144,6 +144,7 @@ def journal(whole: Whole, data: bytes | None = None, writer: str = WRITER) -> Pa
     """Put the journal of the format pages, or one of other bytes, into the ledger; it was not touched for two days."""
     data = (VECTORS / "journal.bin").read_bytes() if data is None else data
     path = write(Path(whole.tree.path(f"journal/{RUN}/{writer}.journal")), data)
+    write(Path(whole.tree.path("journal/.gitignore")), b"*\n")
     os.utime(path, (time.time() - 2 * 86_400,) * 2)
     return path
 
@@ -442,12 +443,9 @@ def test_a_clone_has_no_findings(whole: Whole) -> None:
     assert check(whole.tree).findings == []
 
 
-def test_a_constant_file_of_a_folder_is_missed_where_the_folder_is(
-    whole: Whole, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A constant file deeper down is no planted one, and is wanted only if its folder is there."""
+def test_a_constant_file_of_a_folder_is_missed_where_the_folder_is(whole: Whole) -> None:
+    """What keeps git from journals is no planted file, and is wanted only if there is a folder of journals."""
     path = root(whole, "journal/.gitignore")
-    monkeypatch.setitem(layout.CONSTANT_FILES, "journal/.gitignore", "*\n")
     shutil.rmtree(path.parent, ignore_errors=True)
     assert check(whole.tree).findings == []
     write(path, b"*\n")
@@ -529,9 +527,10 @@ def test_damage_matrix(whole: Whole, file: str, harm: str) -> None:
         expected = {"hash-mismatch"}
     found = set(kinds(report))
     assert expected <= found
-    # What only a list of charts names is named by nobody once it is gone; a folder in a file's place is foreign.
-    assert found - expected <= {"unreferenced", "foreign"}
-    assert bool(report.damage) == (expected == {"hash-mismatch"})
+    # What only a list of charts names is named by nobody once it is gone; a folder in a file's place stops readers.
+    in_the_way = {"unreadable", "foreign"} if harm == "a folder" and file != "constant" else {"foreign"}
+    assert found - expected <= {"unreferenced", *in_the_way}
+    assert bool(report.damage) == (expected == {"hash-mismatch"} or "unreadable" in in_the_way)
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -628,7 +627,7 @@ def test_large_files_are_hashed_in_threads(whole: Whole) -> None:
     assert [Path(whole.tree.path(finding.path)) for finding in report.findings] == [paths[17]]
     assert [done for done, _ in said] == sorted(done for done, _ in said)
     assert {total for _, total in said} == {report.bytes}
-    constants = sum(len(text.encode()) for name, text in layout.CONSTANT_FILES.items() if "/" not in name)
+    constants = sum(len(text.encode()) for text in layout.CONSTANT_FILES.values())
     assert said[-1] == (report.bytes - constants, report.bytes)
 
 

@@ -1,5 +1,6 @@
-"""Random histories against a plain dict, and the law of union: whatever way files come together, the answers agree."""
+"""Random histories of one run beside a plain model: processes log, die at any point, resume; the catalog is damaged."""
 
+import importlib.util
 import json
 import math
 import os
@@ -16,13 +17,23 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 import ledger
 from ledger.errors import LedgerError, RunFinished, RunRetracted
+from ledger.format.rows import NO_STEP
 from ledger.record import run as runs
 from ledger.record.run import _open_runs
+from ledger.store import catalog, fold
+
+spec = importlib.util.spec_from_file_location("dying", Path(__file__).with_name("dying.py"))
+assert spec is not None
+assert spec.loader is not None
+dying = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(dying)
 
 METRICS = st.sampled_from(["loss", "val/auc"])
 CONTEXTS = st.sampled_from([None, None, {"fold": 1}])
 STEPS = st.none() | st.integers(-2, 8)
 VALUES = st.sampled_from([0.0, -0.0, 0.1, math.nan, math.inf, -math.inf, 5e-324, 1e300])
+CALLS = st.integers(1, 12) | st.integers(1, 40)  # at which of the calls that change a file a process dies
+PARTS = st.sampled_from([0.0, 0.02, 0.5, 0.98, 1.0])  # and how much of it was done
 
 Place = tuple[str, str | None, int | None]
 
@@ -90,6 +101,7 @@ class Histories(RuleBasedStateMachine):
         self.next: dict[tuple[str, str | None], int] = {}  # by its own rows
         self.stored: dict[tuple[str, str | None], int] | None = {}  # by those it found when it first asked
         self.attempt = 1
+        self.held = self.led  # somebody who looks again and again
 
     def teardown(self) -> None:
         """Let everything go."""
@@ -196,95 +208,166 @@ class Histories(RuleBasedStateMachine):
         self.led.tag(self.id, tag if there else f"-{tag}")
         (self.model.tags.add if there else self.model.tags.discard)(tag)
 
-    @rule()
-    def lose_the_catalog(self) -> None:
-        """Somebody clears the cache."""
-        from ledger.store import catalog
+    @rule(at=st.floats(0, 1), how=st.sampled_from(["gone", "cut", "garbage", "folder"]))
+    def lose_the_catalog(self, at: float, how: str) -> None:
+        """Somebody clears the cache, or it is damaged so that SQLite can tell."""
+        path = Path(catalog.path_for(self.led.tree))
+        old = path.read_bytes() if path.is_file() else b""
+        if path.is_dir():
+            path.rmdir()
+        path.unlink(missing_ok=True)
+        if how == "folder":
+            path.mkdir()
+        elif how == "cut":
+            path.write_bytes(old[: int(len(old) * at)])
+        elif how == "garbage":
+            path.write_bytes(random.Random(at).randbytes(len(old)))
 
-        Path(catalog.path_for(self.led.tree)).unlink(missing_ok=True)
+    # Processes that die in the middle of something
+
+    def dies(self, process: Callable[[], Any], last: int, part: float, *, ours: bool = False) -> bool:
+        """Run a process that may die, ours that holds the run or another one; say whether it came to its end."""
+        for thread in [] if self.run is None else self.run._sealing:
+            thread.join()
+        system = dying.Dying(last, part)
+
+        def whole() -> None:
+            process()
+            for thread in [] if self.run is None else self.run._sealing:
+                thread.join()
+
+        ended = system.ends(whole)
+        if ours and system.died and self.run is not None:
+            self.die()
+            self.model.status = "dead"
+        return ended
+
+    def adopt(self, rows: list[Row], *, told: bool) -> None:
+        """Let the model have the rows of a call that are there: all of them, or, if nobody was told, none."""
+        count = len(fold.rows(self.led.tree, self.id, "stored")[0]) - len(self.model.rows)
+        assert count in ((len(rows),) if told else (0, len(rows)))
+        self.model.rows += rows[:count]
+
+    @precondition(lambda self: self.run is not None)
+    @rule(context=CONTEXTS, step=st.integers(-2, 8), value=VALUES, last=CALLS, part=PARTS)
+    def die_logging(self, context: dict[str, int] | None, step: int, value: float, last: int, part: float) -> None:
+        """The process that holds the run dies as it logs two metrics: both are there, or none."""
+        run, told = self.run, []
+        assert run is not None
+
+        def log() -> None:
+            run.log({"loss": value, "val/auc": value}, step, context=context)
+            told.append(True)
+
+        self.dies(log, last, part, ours=True)
+        for metric in ("loss", "val/auc"):
+            self.next[metric, text(context)] = max(self.next.get((metric, text(context)), 0), step + 1)
+        rows = [Row((metric, text(context), step), value, self.attempt) for metric in ("loss", "val/auc")]
+        self.adopt(rows, told=bool(told))
+
+    @precondition(lambda self: not self.model.removed)
+    @rule(context=CONTEXTS, step=STEPS, value=VALUES, last=CALLS, part=PARTS)
+    def die_adding(
+        self, context: dict[str, int] | None, step: int | None, value: float, last: int, part: float
+    ) -> None:
+        """Somebody else dies as they add two metrics."""
+        attempt = self.attempt if self.model.status in ("running", "dead") else 0
+        add = self.led.run(self.id).log
+        told = self.dies(lambda: add({"loss": value, "val/auc": value}, step=step, context=context), last, part)
+        rows = [Row((metric, text(context), step), value, attempt) for metric in ("loss", "val/auc")]
+        self.adopt(rows, told=told)
+
+    @precondition(lambda self: self.run is not None)
+    @rule(last=CALLS, part=PARTS)
+    def die_finishing(self, last: int, part: float) -> None:
+        """The process dies as it ends the run."""
+        assert self.run is not None
+        told = self.dies(lambda: self.run.finish("failed"), last, part, ours=True)
+        if told or self.led.state(self.id, retracted=True).status == "failed":
+            self.run, self.model.status = None, "failed"
+
+    @precondition(lambda self: self.model.status == "dead" and not self.model.removed)
+    @rule(last=CALLS, part=PARTS)
+    def die_taking_up(self, last: int, part: float) -> None:
+        """Somebody dies as they finish what a dead process left."""
+        told = self.dies(lambda: self.led.finish(self.id), last, part)
+        if told or self.led.state(self.id).finished is not None:
+            self.model.status = "interrupted"
+
+    @precondition(lambda self: self.run is None and not self.model.removed and self.attempt < 4)
+    @rule(step=st.none() | st.integers(-2, 8), last=CALLS, part=PARTS)
+    def die_resuming(self, step: int | None, last: int, part: float) -> None:
+        """A process dies as it begins a new attempt."""
+        before = len(self.model.rows)
+        made: list[ledger.Run] = []
+        told = self.dies(
+            lambda: made.append(ledger.start(resume=self.id, step=step, directory=self.ledger_dir)), last, part
+        )
+        if told or self.led.state(self.id).attempts > self.attempt:
+            self.attempt += 1
+            self.model.attempts.append((self.attempt, before, step))
+            self.run, self.next, self.stored = made[0] if told else None, {}, None
+            self.model.status = "running" if told else "dead"
+
+    @precondition(lambda self: not self.model.removed)
+    @rule(tag=st.sampled_from("ab"), last=CALLS, part=PARTS)
+    def die_tagging(self, tag: str, last: int, part: float) -> None:
+        """Somebody dies as they put a tag on."""
+        if self.dies(lambda: self.led.tag(self.id, tag), last, part) or tag in self.led.state(self.id).tags:
+            self.model.tags.add(tag)
+
+    @rule(last=CALLS, part=PARTS)
+    def die_removing_or_restoring(self, last: int, part: float) -> None:
+        """Somebody dies as they take the run out of view, or bring it back."""
+        change = self.led.restore if self.model.removed else self.led.remove
+        told = self.dies(lambda: change(self.id), last, part)
+        if told or self.led.state(self.id, retracted=True).retracted != self.model.removed:
+            self.model.removed = not self.model.removed
+
+    @precondition(lambda self: self.run is None and not self.model.removed)
+    @rule()
+    def seal_again(self) -> None:
+        """Whatever died, sealing completes; no journal is left, and doing it again does nothing."""
+        done = self.led.finish_stale()
+        assert [error for error in done.values() if isinstance(error, LedgerError)] == []
+        assert (self.led.finish_stale(), self.led.stale()) == ({}, [])
+        assert list(self.folder.glob(f".ledger/journal/{self.id}/[!.]*")) == []
+        if self.model.status == "dead":
+            self.model.status = "interrupted"
 
     @invariant()
     def the_answers_are_those_of_the_model(self) -> None:
         """Rows, status, tags, and whether it is in view."""
         if not hasattr(self, "model"):
             return
-        led = self.led
-        assert [state.id for state in led.select()] == ([] if self.model.removed else [self.id])
+        for led in (self.held, self.led):
+            assert [state.id for state in led.select()] == ([] if self.model.removed else [self.id])
+            assert [state.id for state in led.removed()] == ([self.id] if self.model.removed else [])
+        assert repr(led.state(self.id, retracted=True)) == repr(self.held.state(self.id, retracted=True))
         state = led.state(self.id, retracted=True)
         status = {"dead": "interrupted"}.get(self.model.status, self.model.status)
         assert (state.status, set(state.tags), state.attempts) == (status, self.model.tags, self.attempt)
-        from ledger.table import frames
-
-        found = {
-            (row["metric"], text(row.get("context")), row.get("step")): row["value"]
-            for row in frames.plain(led.tree, [self.id], "shown")
-        }
+        rows, _ = fold.rows(led.tree, self.id, "shown")
+        columns = zip(rows.key.tolist(), rows.step.tolist(), rows.value.tolist(), strict=True)
+        found = {(*rows.keys[key], None if step == NO_STEP else step): value for key, step, value in columns}
         expected = self.model.shown()
         assert repr(sorted(found.items(), key=repr)) == repr(sorted(expected.items(), key=repr))
-        assert len(list(frames.plain(led.tree, [self.id], "stored"))) == len(self.model.rows)
+        assert len(fold.rows(led.tree, self.id, "stored")[0]) == len(self.model.rows)
         assert sum(summary.count for summary in state.metrics.values()) == len(expected)
         assert state.notices == []
 
 
+class ManyHistories(Histories):
+    """The same, longer."""
+
+
+def lengths(examples: int, steps: int) -> settings:
+    """Return how long to look."""
+    health = list(HealthCheck)
+    return settings(max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=health)
+
+
 TestHistories = Histories.TestCase
-TestHistories.settings = settings(
-    max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
-)
-
-
-def make_history(folder: Path, choice: random.Random) -> None:
-    """Fill a ledger with what people do, in an order that chance decides."""
-    names = ["a", "b", "c"]
-    for name in names:
-        with ledger.start(name, params={"n": choice.random()}, directory=str(folder)) as run:
-            for step in range(choice.randrange(5)):
-                run.log({"x": choice.random()}, step=step)
-            if choice.random() < 0.5:
-                run.log_text("t", name)
-    led = ledger.open(str(folder))
-    for _ in range(8):
-        name = choice.choice(names)
-        try:
-            match choice.randrange(7):
-                case 0:
-                    led.run(name).log({"x": choice.random()}, step=choice.choice([None, 1, 9]), reason="late")
-                case 1:
-                    led.tag(name, choice.choice(["s", "-s"]))
-                case 2:
-                    led.set_params(name, {"n": choice.random()})
-                case 3:
-                    led.remove(name)
-                case 4:
-                    led.restore(name)
-                case 5:
-                    with ledger.start(resume=name, directory=str(folder)) as run:
-                        run.log({"x": choice.random()}, step=2)
-                case _:
-                    led.rename(name, choice.choice(names))
-        except LedgerError:
-            continue  # out of view, or called otherwise by now
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_any_two_halves_come_together_to_the_same(seed: int, workdir: Path, cli: Callable[..., Any]) -> None:
-    """Overlapping halves of a ledger's files, copied in any order, by any of both first: the same answers as before."""
-    choice = random.Random(seed)
-    make_history(workdir / "whole", choice)
-    root = workdir / "whole" / ".ledger"
-    shutil.rmtree(root / "journal", ignore_errors=True)
-    files = sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
-    verbs = (["ls", "--json"], ["ls", "--removed", "--json"], ["compare", "--all", "--json"], ["export"])
-    expected = [cli("-C", workdir / "whole", *verb).out for verb in verbs]
-    assert json.loads(expected[0])["runs"]
-    for turn in range(3):
-        halves = [[file for file in files if choice.random() < 0.7] for _ in range(2)]
-        halves[1] += [file for file in files if file not in halves[0]]
-        target = workdir / f"union{turn}" / ".ledger"
-        for half in halves:
-            choice.shuffle(half)
-            for file in half:
-                (target / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(root / file, target / file)
-            if half is halves[0]:  # a half may be damaged, and never more than that
-                assert cli("-C", target.parent, "ls", "--json").code in (0, 4, 5)
-        assert [cli("-C", target.parent, *verb).out for verb in verbs] == expected
+TestHistories.settings = lengths(12, 25)
+TestManyHistories = pytest.mark.slow(ManyHistories.TestCase)
+TestManyHistories.settings = lengths(100, 25)
