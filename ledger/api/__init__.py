@@ -10,25 +10,30 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ledger.api.ledger import Ledger
     from ledger.api.logged import LoggedRun
-    from ledger.api.opening import is_disabled, make, open, run_program, start, start_shared, writable_ledger
+    from ledger.api.opening import is_disabled, make, open, open_for, run_program, start, start_shared, writable_ledger
     from ledger.record.calls import Call, ChartFile
     from ledger.record.calls import check as check_call
     from ledger.record.finishing import Finished
     from ledger.schema import Schema
     from ledger.store.state import RunState
+    from ledger.table.changes import LedgerDiff
+    from ledger.table.diff import RunDiff
 
 __all__ = [
     "Call",
     "ChartFile",
     "Finished",
     "Ledger",
+    "LedgerDiff",
     "LoggedRun",
+    "RunDiff",
     "RunState",
     "Schema",
     "check_call",
     "is_disabled",
     "make",
     "open",
+    "open_for",
     "run_program",
     "start",
     "start_shared",
@@ -40,7 +45,9 @@ _HOMES = {
     "ChartFile": "ledger.record.calls",
     "Finished": "ledger.record.finishing",
     "Ledger": "ledger.api.ledger",
+    "LedgerDiff": "ledger.table.changes",
     "LoggedRun": "ledger.api.logged",
+    "RunDiff": "ledger.table.diff",
     "RunState": "ledger.store.state",
     "Schema": "ledger.schema",
     "check_call": "ledger.record.calls",

@@ -90,6 +90,17 @@ def open(path: str | None = None, *, rev: str | None = None) -> Ledger:
     return found if rev is None else found.at(rev)
 
 
+def open_for(words: Sequence[str]) -> Ledger:
+    """Return the ledger here, else, as in a bare repository, that of the first revision which the words name."""
+    try:
+        return open()
+    except NoLedger:
+        revs = [rev for word in words for rev in word.replace("...", "..").removeprefix("rev:").split("..") if rev]
+        if not revs:
+            raise
+        return open(rev=revs[-1].partition(":")[0])
+
+
 def writable(path: str | None = None, start: str | None = None) -> Tree:
     """Return where to write: as `open` finds it, else a new place at the git root or in the current folder."""
     start = start or os.getcwd()

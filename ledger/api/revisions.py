@@ -41,6 +41,18 @@ class Revisions:
                 self._found = found, prefix
         return self._found
 
+    def inside(self, path: str) -> str:
+        """Return the path that a file beside the ledger has in the repository."""
+        prefix = self._here()[1]
+        return f"{prefix}/{path}" if prefix else path
+
+    def nearest(self, word: str) -> list[str]:
+        """Return the branches and tags that are most like a word; none outside a repository."""
+        try:
+            return nearest(self.repository, word)
+        except NoSuchRevision:
+            return []
+
     def commit(self, rev: str) -> Commit | None:
         """Return the commit that a word means, or None."""
         return self.repository.commit(rev)
@@ -80,11 +92,16 @@ def commit_of(here: Repository, rev: str) -> Commit:
         raise Undecided(f"git has no commit {rev!r} here: the clone is not whole", hint="git fetch --unshallow")
     if rev in ("HEAD", "@"):
         raise NoSuchRevision("there is no commit yet", hint="git commit")
-    from difflib import get_close_matches
-
-    near = get_close_matches(rev, here.names(), n=3)
+    near = nearest(here, rev)
     hint = f"did you mean {', '.join(near)}?" if near else "see: git branch --all; git tag"
     raise NoSuchRevision(f"git knows no commit, branch or tag {rev!r}", hint=hint)
+
+
+def nearest(here: Repository, word: str) -> list[str]:
+    """Return the branches and tags that are most like a word."""
+    from difflib import get_close_matches
+
+    return get_close_matches(word, here.names(), n=3)
 
 
 def find(folder: str, rev: str) -> Revision:

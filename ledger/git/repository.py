@@ -84,13 +84,38 @@ class Repository:
 
     def is_cut(self) -> bool:
         """Say whether parts of the history or of its objects may be elsewhere: a shallow or partial clone."""
-        partial = self.run("config", "--get-regexp", r"^(extensions\.partialclone|remote\..*\.promisor)$")
-        return bool(partial) or self.run("rev-parse", "--is-shallow-repository") == b"true\n"
+        return self._is_partial() or self.run("rev-parse", "--is-shallow-repository") == b"true\n"
 
     def merge_base(self, a: str, b: str) -> str | None:
         """Return the best common ancestor of two commits, or None where there is none, or none is here."""
         found = self.run("merge-base", a, b)
         return found.decode("ascii").strip() or None if found is not None else None
+
+    def is_kept(self, commit: str) -> bool:
+        """Say whether a branch, a tag or HEAD has a commit in its history."""
+        if self.run("for-each-ref", "--count=1", "--format=x", f"--contains={commit}"):
+            return True
+        return self.run("merge-base", "--is-ancestor", commit, "HEAD") is not None
+
+    def first_with(self, path: str) -> str | None:
+        """Return the commit (hex) in the history of HEAD that first had a file below a path, or None."""
+        found = self.run("log", "--format=%H", "--diff-filter=A", "--no-renames", "HEAD", "--", f":(top,literal){path}")
+        return (found or b"").decode("ascii").split("\n")[-2:-1][0] if found else None
+
+    def changed_files(self, a: str, b: str, exclude: str) -> list[tuple[str, int | None, int | None]] | None:
+        """Return (path, lines added, lines deleted) of what differs between two commits, None for lines of binaries.
+
+        Files below `exclude` count for nothing. None where git does not have both commits.
+        """
+        options = ("diff", "--numstat", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules")
+        listing = self.run(*options, a, b, "--", ":/", f":(top,exclude,literal){exclude}")
+        if listing is None:
+            return None
+        found = []
+        for item in process.texts(listing):
+            added, deleted, path = item.split("\t", 2)
+            found.append((path, int(added) if added != "-" else None, int(deleted) if deleted != "-" else None))
+        return found
 
     def names(self) -> list[str]:
         """Return the names of branches and tags, as a user would type them."""
@@ -107,16 +132,23 @@ class Repository:
         if self._reader is None:
             self._start()
         reader = self._reader
+        answers: list[tuple[str, bytes] | None] = []
         try:
             reader.stdin.write(b"".join(os.fsencode(word) + b"\n" for word in words))
             reader.stdin.flush()
-            answers = [self._answer(reader.stdout) for _ in words]
+            answers.extend(self._answer(reader.stdout) for _ in words)  # those before the end of git are kept
         except (OSError, ValueError):
             self.close()
-            raise Undecided(
-                f"git cannot read {self.top or self.git_folder}", hint=f"see what it says: git -C {self._cwd} fsck"
-            ) from None
+            # Versions of git that cannot be told not to fetch end where they may not: the object is elsewhere.
+            if not self._is_partial():
+                raise Undecided(
+                    f"git cannot read {self.top or self.git_folder}", hint=f"see what it says: git -C {self._cwd} fsck"
+                ) from None
         yield from answers
+        yield from [None] * (len(words) - len(answers))
+
+    def _is_partial(self) -> bool:
+        return bool(self.run("config", "--get-regexp", r"^(extensions\.partialclone|remote\..*\.promisor)$"))
 
     def _answer(self, out: Any) -> tuple[str, bytes] | None:
         words = out.readline().split(b" ")
@@ -147,7 +179,10 @@ class Repository:
 
 
 def _end(reader: Any) -> None:
-    reader.stdin.close()
+    try:
+        reader.stdin.close()
+    except OSError:  # it has ended by itself
+        pass
     reader.stdout.close()
     reader.wait()
 

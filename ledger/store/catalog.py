@@ -85,8 +85,8 @@ class Catalog:
             path = self._path()
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
             return _prepare(sqlite3.connect(path, timeout=10, isolation_level=None), self.tables)
-        except (OSError, sqlite3.DatabaseError) as error:
-            if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        except (OSError, sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the last: what SQLite says of garbage
+            if not isinstance(error, (OSError, sqlite3.OperationalError)):
                 return self._replace()
             return _prepare(sqlite3.connect(":memory:", isolation_level=None), self.tables)
 
@@ -111,7 +111,7 @@ class Catalog:
         self.damaged.clear()  # those runs are not remembered, so they are read again
         try:
             self._refresh()
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
             self._begin_again()
 
     def _begin_again(self) -> None:
@@ -140,7 +140,7 @@ class Catalog:
         rows: list[_Row] = []
         for found in changed:
             try:
-                names = _digest(self.tree.names(found.path))
+                names = digest(self.tree.names(found.path))
                 journals = self._journals(found.run)
             except DamagedFile as damage:  # a link stands in the place of a folder
                 self.damaged[found.run] = damage
@@ -271,9 +271,14 @@ class Catalog:
         )
         return rows[0][0] if rows else None
 
+    def folders(self) -> dict[str, bytes]:
+        """Return a digest of the names in each run's folder, by the run's id; another one where rows are in flight."""
+        rows = self._rows("SELECT id, names, journals FROM run")
+        return {id: names if not journals else names + journals for id, names, journals in rows}
+
     def known(self, run: str, names: list[str]) -> tuple[RunState, bytes] | None:
         """Return what is remembered of a run while its folder held these names and nothing was in flight, if it is."""
-        rows = self._rows("SELECT state FROM run WHERE id = ? AND names = ? AND journals = x''", run, _digest(names))
+        rows = self._rows("SELECT state FROM run WHERE id = ? AND names = ? AND journals = x''", run, digest(names))
         try:
             return (decode(rows[0][0]), rows[0][0]) if rows else None
         except ValueError:
@@ -284,7 +289,7 @@ class Catalog:
             return self._db.execute(query, values).fetchall()
         except UnicodeEncodeError:  # a word that was no UTF-8 names no run
             return []
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
             self._begin_again()
             return self._db.execute(query, values).fetchall()
 
@@ -300,7 +305,8 @@ class Catalog:
         return states
 
 
-def _digest(names: list[str]) -> bytes:
+def digest(names: list[str]) -> bytes:
+    """Return what tells whether the names in a run's folder changed; they carry the hashes of what they name."""
     return hashlib.sha256(os.fsencode("\n".join(names))).digest()
 
 

@@ -6,7 +6,7 @@ than not at all; a file that has gone since it was listed makes the whole look s
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ledger.errors import RESTORE, Damage, DamagedFile, LedgerError, NoSuchRun, warn
+from ledger.errors import RESTORE, Damage, DamagedFile, LedgerError, NoSuchRun, counted, warn
 from ledger.format import entries as form
 from ledger.format import layout
 from ledger.format.names import metric_key
@@ -44,7 +44,7 @@ def gather(tree: Tree, run: str, *, with_rows: bool = True) -> Gathered:
             # A sealer may have moved a journal, or a copy may still be under way: look again before saying so.
             if attempt == _TRIES - 1:
                 raise
-        except (LedgerError, OSError):
+        except LedgerError:
             raise
         except Exception as error:
             raise unreadable(run, error) from error
@@ -63,6 +63,9 @@ def _gather(tree: Tree, run: str, with_rows: bool) -> Gathered:
     found, notices = entries.read_all(tree, folder, run)
     if not found and not loaded:
         raise NoSuchRun(f"there is no run {run}")
+    if missing := {id for read in found for id in read.entry.after} - {read.id for read in found}:
+        followed = counted(len(missing), "entry", "entries")
+        notices.append(f"history is incomplete: it lacks {followed} that others followed")
     retracted = entries.retracted(found)
     parts, charts, predictions = [], [], []
     reasons: dict[tuple[str, int], str] = {}
@@ -86,7 +89,8 @@ def _gather(tree: Tree, run: str, with_rows: bool) -> Gathered:
                 if segments.is_here(tree, folder, segment):
                     parts.append(segments.read(tree, folder, segment, run))
                 else:
-                    notices.append(f"{segment.rows} rows of {read.name} are not here: the ledger is copied in part")
+                    rows = counted(segment.rows, "row", "rows")
+                    notices.append(f"the ledger is copied in part: it lacks {rows} of {read.name}")
     for item in loaded:
         content, header = item.content, item.header
         parts.append(content.rows)
@@ -180,10 +184,7 @@ def fold(tree: Tree, run: str) -> state.RunState:
     opened = gathered.opened
     notices = list(gathered.notices)
     if opened is None:
-        notices.append("its open entry is not here: the ledger is copied in part")
-    known = {read.id for read in found}
-    if missing := sorted({id for read in found for id in read.entry.after} - known):
-        notices.append(f"history is incomplete: {len(missing)} entries that others followed are not here")
+        notices.insert(0, "its open entry is not here: the ledger is copied in part")
     annotations, conflicts = _annotations(found, retracted)
     close = _close(found, retracted)
     params = dict(opened.params) if opened else {}
@@ -245,14 +246,15 @@ def _close(found: list[entries.Read], retracted: set[str]) -> form.Close | None:
     return max(closes, key=lambda c: (not c.sealer, c.time_us, c.status), default=None)
 
 
-def is_closed(tree: Tree, run: str) -> bool:
-    """Say whether a run is closed, from the names of its entries where they suffice."""
+def is_closed(tree: Tree, run: str, *, by_owner: bool = False) -> bool:
+    """Say whether a run is closed (by its owner, not by a sealer), from the names of its entries where they suffice."""
     folder = layout.run_folder(run)
     parts = [p for name in tree.names(folder) if (p := layout.parse_entry_name(name)) is not None]
     if not any(p.kind == "close" for p in parts):
         return False
     found = entries.read_all(tree, folder, run).read
-    return _close(found, entries.retracted(found)) is not None
+    close = _close(found, entries.retracted(found))
+    return close is not None and not (by_owner and close.sealer)
 
 
 def _annotations(found: list[entries.Read], retracted: set[str]) -> tuple[dict[str, Any], list[str]]:

@@ -115,6 +115,9 @@ def presence(tree: Tree, run: str) -> Presence:
             header = peek(tree, path)
         except DamagedFile:
             header = None
+        except OSError:  # somebody else's, or no file: nobody here can take it up
+            result.foreign.append(path)
+            continue
         if header is not None and header.shared:  # locked or not: a call of the shell holds it for a moment only
             result.shared.append(path)
         elif files.is_locked(tree.path(path)):

@@ -24,6 +24,7 @@ class Revision(Tree):
         self.top = f"{rev}:{prefix}"
         self.root = f"{self.top}/{layout.FOLDER}" if prefix else f"{rev}:{layout.FOLDER}"
         self._files: dict[str, Node] | None = None
+        self._runs: dict[str, str] | None = None
 
     def __repr__(self) -> str:
         return f"<Revision {self.root}>"
@@ -89,6 +90,11 @@ class Revision(Tree):
 
     def run_objects(self) -> dict[str, str]:
         """Return the object of each run's folder, by the run's id; one that lies under two days, where it belongs."""
+        if self._runs is None:
+            self._runs = self._find_runs()
+        return self._runs
+
+    def _find_runs(self) -> dict[str, str]:
         days = {day: node.object for day, node in sorted(self._folder_of("runs").items()) if node.kind == "folder"}
         self.repository.load_trees(list(days.values()))
         found: dict[str, str] = {}

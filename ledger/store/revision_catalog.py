@@ -7,16 +7,19 @@ and what a new commit costs is what it changed. SQLite in the user's cache folde
 import hashlib
 import os
 import sqlite3
+from typing import Any
 
 from ledger.store import catalog
 from ledger.store.catalog import Catalog
 from ledger.store.revision import Revision
 from ledger.store.state import RunState
 
+VERSION = 1  # of these tables
 _TABLES = """
 CREATE TABLE folded (at INTEGER PRIMARY KEY, run TEXT, object TEXT, created INTEGER, name TEXT, retracted INTEGER,
                      state BLOB);
 CREATE UNIQUE INDEX folded_object ON folded (object, run);
+CREATE TABLE folder (object TEXT PRIMARY KEY, names BLOB) WITHOUT ROWID;
 """
 # The runs of this commit under the name and the columns that the queries of `Catalog` ask for.
 _VIEW = """
@@ -48,7 +51,9 @@ class RevisionCatalog(Catalog):
     def _path(self) -> str:
         real = os.path.realpath(self.revision.repository.git_folder)
         found = os.stat(real)
-        key = hashlib.sha256(f"{catalog.VERSION}\0{real}\0{found.st_dev}\0{found.st_ino}".encode()).hexdigest()
+        key = hashlib.sha256(
+            f"{VERSION}.{catalog.VERSION}\0{real}\0{found.st_dev}\0{found.st_ino}".encode()
+        ).hexdigest()
         return os.path.join(catalog.folder(), f"git-{key[:24]}.sqlite")
 
     def refresh(self) -> None:
@@ -79,21 +84,41 @@ class RevisionCatalog(Catalog):
         self._filled = self._db
 
     def _known(self, run: str) -> tuple[RunState, bytes] | None:
-        return self._here.known(run, self.revision.names(self.revision.folder_of(run))) if self._here else None
+        return self._here.known(run, self._names(run)) if self._here else None
 
     def _keep(self, found: list[tuple[str, str, RunState, bytes]]) -> None:
         rows = [(run, object, s.created, s.name, int(s.retracted), packed) for run, object, s, packed in found]
         insert = "INSERT OR IGNORE INTO folded (run, object, created, name, retracted, state) VALUES (?, ?, ?, ?, ?, ?)"
+        if not self._try(insert, rows):  # this answer is kept in memory, the next command tries again
+            self._db.execute("CREATE TEMP TABLE IF NOT EXISTS folded AS SELECT * FROM main.folded")
+            self._db.executemany(insert, rows)
+
+    def folders(self) -> dict[str, bytes]:
+        """Return a digest of the names in each run's folder, by the run's id; see `Catalog.folders`."""
+        objects = self.revision.run_objects()
+        known = dict(self._rows("SELECT object, names FROM folder")) if objects else {}
+        unknown = {object: run for run, object in objects.items() if object not in known}
+        if unknown:
+            self.revision.repository.load_trees(list(unknown))
+            new = {object: catalog.digest(self._names(run)) for object, run in unknown.items()}
+            self._try("INSERT OR IGNORE INTO folder VALUES (?, ?)", list(new.items()))
+            known |= new
+        return {run: known[object] for run, object in objects.items()}
+
+    def _names(self, run: str) -> list[str]:
+        return self.revision.names(self.revision.folder_of(run))
+
+    def _try(self, query: str, rows: list[tuple[Any, ...]]) -> bool:
+        """Write rows in one go; say whether that was possible: another process may be at it, or the disk full."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany(insert, rows)
+            self._db.executemany(query, rows)
             self._db.execute("COMMIT")
+            return True
         except sqlite3.OperationalError:
-            # Busy or full: this answer is kept in memory, the next command tries again.
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            self._db.execute("CREATE TEMP TABLE folded AS SELECT * FROM main.folded")
-            self._db.executemany(insert, rows)
+            return False
 
     def state_of(self, run: str, object: str) -> RunState | None:
         """Return the state that a run's folder had as this git object, in whatever commit; None if it is not known."""

@@ -33,16 +33,18 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
 class MetricChange(msgspec.Struct, frozen=True):
     """A metric's last value in two runs (None where absent), their difference and what it means by the schema.
 
-    `diff` is new - old, None unless both are numbers and their difference is one (NaN has none).
+    `diff` is new - old, None unless both are numbers and their difference is one (NaN has none). `count` is how many
+    values there are, where that changed.
     """
 
     old: float | Undefined | None
     new: float | Undefined | None
     diff: float | None
     verdict: str
+    count: Change | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return {"old", "new", "diff", "verdict"}; an undefined side is null and its reason stands beside it."""
+        """Return {"old", "new", "diff", "verdict", "count"}; an undefined side is null, its reason beside it."""
         shown: dict[str, Any] = {}
         for side, value in (("old", self.old), ("new", self.new)):
             if isinstance(value, Undefined):
@@ -51,11 +53,23 @@ class MetricChange(msgspec.Struct, frozen=True):
                 shown[side] = value
         if self.diff is not None:
             shown["diff"] = self.diff
-        return shown | {"verdict": self.verdict}
+        counts = {} if self.count is None else {"count": self.count.to_json()}
+        return shown | {"verdict": self.verdict} | counts
+
+
+class FileChange(msgspec.Struct, frozen=True):
+    """A file of the code that differs between two commits: lines added and deleted, None for a binary one."""
+
+    path: str
+    added: int | None
+    deleted: int | None
 
 
 class RunDiff(msgspec.Struct, frozen=True):
-    """All that changed from run `a` to run `b`; `params`, `versions` and `code` hold differing values alone."""
+    """All that changed from run `a` to run `b`; `params`, `versions` and `code` hold differing values alone.
+
+    `files` is what differs in the code between the two commits, and `notices` says what is not as recorded.
+    """
 
     a: RunState
     b: RunState
@@ -64,6 +78,8 @@ class RunDiff(msgspec.Struct, frozen=True):
     charts: dict[str, list[str]]  # added, removed, changed, same
     versions: dict[str, Change]
     code: Change | None
+    files: Sequence[FileChange] = ()
+    notices: Sequence[str] = ()
 
     @property
     def changed(self) -> bool:
@@ -85,7 +101,10 @@ class RunDiff(msgspec.Struct, frozen=True):
             "charts": {kind: list(names) for kind, names in self.charts.items()},
             "versions": {name: change.to_json() for name, change in self.versions.items()},
         }
-        return shown if self.code is None else shown | {"code": self.code.to_json()}
+        if self.code is not None:
+            files = [msgspec.structs.asdict(file) for file in self.files]
+            shown["code"] = self.code.to_json() | ({"files": files} if files else {})
+        return shown | {"notices": list(self.notices)} if self.notices else shown
 
 
 def diff_runs(a: RunState, b: RunState, schema: "Schema", *, metrics: Sequence[str] = ()) -> RunDiff:
@@ -129,7 +148,10 @@ def _metric_change(key: str, old: Summary | None, new: Summary | None, schema: "
     diff = None
     if before is not None and after is not None and not math.isnan(after - before):
         diff = after - before
-    return MetricChange(left, right, diff, schema.metric(key).verdict(before, after))
+    count = None
+    if old is not None and new is not None and old.count != new.count:
+        count = Change(old.count, new.count)
+    return MetricChange(left, right, diff, schema.metric(key).verdict(before, after), count)
 
 
 def _charts(old: Mapping[str, list[str]], new: Mapping[str, list[str]]) -> dict[str, list[str]]:

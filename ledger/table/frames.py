@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ledger.errors import Damage, warn
 from ledger.store import fold
 from ledger.store.tree import Tree
 
@@ -74,14 +75,21 @@ def frame(runs: Sequence[Source], which: str = "shown") -> "pd.DataFrame":
 def plain(runs: Sequence[Source], which: str = "valid") -> Iterator[dict[str, Any]]:
     """Yield the rows of runs as plain values: run, metric, context (a mapping), step, time (us), value, undefined.
 
-    Absent ones are left out; `value` is None for an undefined one.
+    Absent ones are left out; `value` is None for an undefined one. Damage is raised when the other runs are done.
     """
     import json
 
     from ledger.format.rows import NO_STEP
 
+    damaged = None
     for run in runs:
-        rows, reasons = fold.rows(run.tree, run.id, which)
+        try:
+            rows, reasons = fold.rows(run.tree, run.id, which)
+        except Damage as damage:  # of which the catalog did not know: the other runs first
+            if damaged is not None:
+                warn(str(damaged))
+            damaged = damage
+            continue
         contexts = [None if context is None else json.loads(context) for _, context in rows.keys]
         columns = (rows.key, rows.step, rows.time, rows.value, rows.undefined, rows.writer, rows.seq)
         for key, step, time, value, undefined, writer, seq in zip(*(c.tolist() for c in columns), strict=True):
@@ -95,6 +103,8 @@ def plain(runs: Sequence[Source], which: str = "valid") -> Iterator[dict[str, An
             if undefined:
                 row["undefined"] = reasons.get((rows.writers[writer], seq), "undefined")
             yield row
+    if damaged is not None:
+        raise damaged
 
 
 def parquet(runs: Sequence[Source], which: str = "valid") -> bytes:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ledger.errors import warn
 from ledger.format.ids import rfc3339
 from ledger.format.values import Undefined
 from ledger.schema import Schema
@@ -106,6 +107,9 @@ def frame(states: Sequence[RunState], specs: Sequence[str], schema: Schema) -> "
     """Return the runs as a DataFrame, a row each; without `specs` every param and every metric has a column."""
     import pandas as pd
 
+    for state in states:
+        for notice in state.notices:
+            warn(f"run {state.id}: {notice}")
     if specs:
         found = overview(states, specs, schema)
         return pd.DataFrame(

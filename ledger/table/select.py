@@ -41,6 +41,15 @@ def refuse_part_of_id(catalog: Catalog, word: str, id: str) -> None:
     )
 
 
+def is_run(catalog: Catalog, word: str) -> bool:
+    """Say whether a word that is no selector names a run in view, or several, by id, name or a beginning of an id."""
+    if ids.is_run_id(word):
+        return word in catalog.damaged or catalog.state(word) is not None
+    if word.startswith("@"):
+        return word[1:].isdigit()
+    return bool(catalog.by_name(word) or word in catalog.damaged_names().values() or _beginning(catalog, word))
+
+
 def one(catalog: Catalog, word: str, schema: Schema, *, retracted: bool = False) -> RunState:
     """Return the one run a word means; raises NoSuchRun (naming the nearest) or AmbiguousRun.
 
@@ -113,13 +122,19 @@ def _extreme(catalog: Catalog, word: str, schema: Schema) -> str:
     return next(state.id for value, state in ranked if value == best)
 
 
+def _beginning(catalog: Catalog, word: str) -> list[str]:
+    """Return the ids that begin with a word, else those whose hex digits do."""
+    if len(word) < PREFIX_MIN:
+        return []
+    found = [*catalog.by_prefix(word), *(id for id in catalog.damaged if id.startswith(word))]
+    if not found and all(c in "0123456789abcdef" for c in word):
+        known = [*(id for id, _, _ in catalog.ids()), *catalog.damaged]
+        found = [id for id in known if id.rpartition("-")[2].startswith(word)]
+    return found
+
+
 def _by_prefix(catalog: Catalog, word: str) -> str:
-    found: list[str] = []
-    if len(word) >= PREFIX_MIN:
-        found = [*catalog.by_prefix(word), *(id for id in catalog.damaged if id.startswith(word))]
-        if not found and all(c in "0123456789abcdef" for c in word):
-            known = [*(id for id, _, _ in catalog.ids()), *catalog.damaged]
-            found = [id for id in known if id.rpartition("-")[2].startswith(word)]
+    found = _beginning(catalog, word)
     if len(found) > 1:
         shown = "\n".join(f"  {id}" for id in found[:10])
         raise AmbiguousRun(

@@ -1,22 +1,17 @@
-"""Runs side by side and what differs between two, for the terminal and as Markdown: one text ending in LF.
+"""Runs side by side, for the terminal and as Markdown: one text ending in LF.
 
 Digits are chosen per metric, over all runs, never per run over metrics of other kinds. Both forms are made of the same
 cells; `rows.py` lays them out.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ledger.view import numbers
 from ledger.view.rows import Cell, clean, display_width, format_value, markdown_table, paint, render_table, shorten
 from ledger.view.text import metric_heading
 
-_VERDICTS = {"better": "✓ better", "worse": "✗ worse", "same": "same", "unknown": "? unknown"}
-_VERDICT_STYLES = {"better": "better", "worse": "worse", "same": "dim", "unknown": "warn"}
-_DIFF_HEADINGS = ["metric", "old", "new", "diff", "verdict"]
 _ACROSS_MOST = 8  # runs that stand side by side
-_NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def run_headings(runs: Sequence[Any], limit: int | None = None) -> list[str]:
@@ -140,77 +135,3 @@ def _chart_row(row: Any, ids: list[str], names: list[str]) -> list[str]:
     holders = [name for name, run in zip(names, ids, strict=True) if run in row.runs]
     pictures = "-" if len(holders) < 2 else "equal" if row.equal else "differ"
     return [row.name, pictures, "all" if len(holders) == len(ids) else ", ".join(holders)]
-
-
-def render_diff(
-    diff: Mapping[str, Any],
-    goals: Mapping[str, str | None] | None = None,
-    *,
-    show_all: bool = False,
-    color: bool = False,
-    width: int | None = None,
-) -> str:
-    """Write `ledger diff A B` of two runs from the document of `table.diff`; `goals` adds arrows to metric names.
-
-    What changed comes first; equal metrics and charts are counted in a last line unless `show_all`.
-    """
-    runs = [[word, diff[key]["name"], diff[key]["id"]] for word, key in (("old", "a"), ("new", "b"))]
-    sections = [render_table(["", "run", "id"], runs, align="LlL", color=color, width=width)]
-    rows = _diff_rows(diff, goals, show_all)
-    if rows:
-        sections.append(render_table(_DIFF_HEADINGS, rows, align="L...L", color=color, width=width))
-    for title, noun, write in (("params", "param", format_value), ("versions", "package", str)):
-        changes = sorted((diff.get(title) or {}).items())
-        pairs = [[key, *(write(row[k]) if k in row else "-" for k in ("old", "new"))] for key, row in changes]
-        if pairs:
-            sections.append(render_table([noun, "old", "new"], pairs, align="L", color=color, width=width))
-    code, charts = diff.get("code") or {}, diff.get("charts") or {}
-    if code.get("old") != code.get("new"):
-        sides = [[word, str(code.get(word) or "-")[:12]] for word in ("old", "new")]
-        sections.append(render_table(["", "commit"], sides, color=color, width=width))
-    words = ["added", "removed", "changed", *(["same"] if show_all else [])]
-    changed = [[str(chart), word] for word in words for chart in charts.get(word) or ()]
-    if changed:
-        sections.append(render_table(["chart", "change"], changed, align="L", color=color, width=width))
-    counts = (
-        (len(diff.get("metrics") or ()) - len(rows), "metric"),
-        (0 if show_all else len(charts.get("same") or ()), "chart"),
-    )
-    same = [numbers.plural(count, noun) for count, noun in counts if count]
-    if same:
-        sections.append(paint(f"({' and '.join(same)} the same)", "dim", color) + "\n")
-    return "\n".join(sections)
-
-
-def diff_markdown(diff: Mapping[str, Any], goals: Mapping[str, str | None] | None = None) -> str:
-    """Write the metrics of `ledger diff A B`, equal ones too, as a Markdown table: the cells of the terminal."""
-    return markdown_table(_DIFF_HEADINGS, _diff_rows(diff, goals, True), "lrrrl")
-
-
-def _diff_rows(
-    diff: Mapping[str, Any], goals: Mapping[str, str | None] | None, show_all: bool
-) -> list[list[Cell | str]]:
-    """Return the cells of the metrics, what became worse first; without `show_all` those that are not the same."""
-    order = {verdict: i for i, verdict in enumerate(("worse", "better", "unknown", "same"))}
-    metrics = sorted(diff.get("metrics", {}).items(), key=lambda item: (order.get(item[1]["verdict"], 2), item[0]))
-    return [
-        _diff_row(metric_heading(key, (goals or {}).get(key)), row)
-        for key, row in metrics
-        if show_all or row["verdict"] != "same"
-    ]
-
-
-def _diff_row(name: str, row: Mapping[str, Any]) -> list[Cell | str]:
-    old, new, diff = (
-        numbers.Undefined(row[f"{key}_undefined"]) if f"{key}_undefined" in row else _number(row.get(key))
-        for key in ("old", "new", "diff")
-    )
-    verdict = str(row["verdict"])
-    style = _VERDICT_STYLES.get(verdict)
-    texts = numbers.difference(old, new, diff)
-    return [name, texts[0], texts[1], Cell(texts[2], style), Cell(_VERDICTS.get(verdict, verdict), style)]
-
-
-def _number(value: Any) -> Any:
-    """Return a number of a document; one that was encoded has texts for what is not finite."""
-    return _NON_FINITE.get(value, value) if isinstance(value, str) else value

@@ -239,6 +239,8 @@ def _csv(value: Any, terminal: bool) -> str:
         return "NaN" if math.isnan(value) else repr(float(value))
     if isinstance(value, (bool, int)):
         return numbers.exact(value)
+    if hasattr(value, "reason"):
+        return "undefined"
     if isinstance(value, (list, tuple, dict)):
         return _csv_text(json.dumps(value, ensure_ascii=False), terminal)
     return _csv_text(value if isinstance(value, str) else numbers.number(value), terminal)
@@ -279,11 +281,12 @@ def _markdown_row(cells: Sequence[Cell | str]) -> str:
 
 def _markdown_cell(cell: Cell | str) -> str:
     if isinstance(cell, str):
-        return _markdown(cell)
-    return f"**{_markdown(cell.text)}**" if cell.style == "best" else _markdown(cell.text)
+        return markdown(cell)
+    return f"**{markdown(cell.text)}**" if cell.style == "best" else markdown(cell.text)
 
 
-def _markdown(text: str) -> str:
+def markdown(text: str) -> str:
+    """Return a text that Markdown shows as it is: it begins no markup, ends no cell and becomes no HTML."""
     result = clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     for mark in "\\|`*[]~":
         result = result.replace(mark, "\\" + mark)

@@ -151,6 +151,12 @@ class Inventory:
         if stat.S_ISDIR(thing.mode):
             self._search(path)
 
+    def _in_the_way(self, path: str, thing: Thing, named: bool, run: str | None = None) -> None:
+        """Note a folder where only files belong; readers stop at one that is `named` like a file of the ledger."""
+        if named:
+            self.note("unreadable", path, "it cannot be read: a folder has the name of a file", run)
+        self._foreign(path, thing)
+
     def _search(self, folder: str) -> int:
         """Look for links and planted names in a folder that is none of a ledger's; return how many files it has."""
         waiting, count = [folder], 0
@@ -190,9 +196,8 @@ class Inventory:
         for thing in self._list(path):
             name = thing.name
             if stat.S_ISDIR(thing.mode):
-                self._foreign(f"{path}/{name}", thing)
-                if layout.parse_entry_name(name) is not None:  # which readers stop at
-                    self.note("unreadable", f"{path}/{name}", "a folder under the name of an entry", run)
+                named = layout.parse_entry_name(name) is not None or layout.parse_segment_name(name) is not None
+                self._in_the_way(f"{path}/{name}", thing, named, run)
             elif name.endswith(".parquet") and layout.parse_segment_name(name) is not None:
                 segments[name] = thing
             elif layout.parse_entry_name(name) is not None:
@@ -213,7 +218,9 @@ class Inventory:
             for thing in self._list(folder):
                 path = f"{folder}/{thing.name}"
                 sha256, _, extension = thing.name.partition(".")
-                if stat.S_ISDIR(thing.mode) or not is_blob_name(sha256, extension):
+                if stat.S_ISDIR(thing.mode):
+                    self._in_the_way(path, thing, is_blob_name(sha256, extension))
+                elif not is_blob_name(sha256, extension):
                     self._foreign(path, thing)
                 elif sha256[:2] != part.name:
                     self.note("misplaced", path, f"the blob belongs at {layout.blob_path(sha256, extension)}")
@@ -233,7 +240,9 @@ class Inventory:
                 continue
             for thing in self._list(folder):
                 path = f"{folder}/{thing.name}"
-                if stat.S_ISDIR(thing.mode) or not thing.name.endswith(".journal"):
+                if stat.S_ISDIR(thing.mode):
+                    self._in_the_way(path, thing, thing.name.endswith(".journal") and not sealed)
+                elif not thing.name.endswith(".journal"):
                     self._foreign(path, thing)
                 elif not sealed:
                     self.journals[path] = thing

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ledger.errors import DamagedFile, NewerFormat
+from ledger.errors import DamagedFile, NewerFormat, counted
 from ledger.format import entries as form
 from ledger.format import ids, layout
 from ledger.store.audit import exposure
@@ -115,7 +115,8 @@ class Runs:
         known = {name[_ID] for name in folder.entries}
         missing = sorted({id for read in self.read for id in read.entry.after} - known)
         if missing:
-            text = f"{len(missing)} entries that others followed are not here, such as {missing[0]!s:.40}"
+            followed = counted(len(missing), "entry", "entries")
+            text = f"it lacks {followed} that others followed, such as {missing[0]!s:.40}"
             self.there.note("incomplete-history", folder.path, text, folder.run)
         if folder.entries and folder.run not in self.opened and not any("-open-" in name for name in folder.entries):
             self.there.note("incomplete-history", folder.path, "the run's open entry is not here", folder.run)
@@ -144,7 +145,7 @@ class Runs:
                 continue
             stated.setdefault(name, []).append(Stated(segment.sha256, segment.bytes, path))
             if name not in folder.segments and not self._late(folder.path, name):
-                text = f"{segment.rows} rows of {path} are not here"
+                text = f"it has {counted(segment.rows, 'row', 'rows')} of {path}"
                 self.there.note("absent", f"{folder.path}/{name}", text, run)
         more = entry.more_charts
         listed = self._blob(path, more.blob, "json", None, run) if more is not None else None
