@@ -65,6 +65,11 @@ class LedgerWarning(UserWarning):
     """Something the user should know that does not stop the work."""
 
 
+def counted(count: int, one: str, many: str) -> str:
+    """Write a count with its noun: `1 entry`, `2 entries`."""
+    return f"{count} {one if count == 1 else many}"
+
+
 def warn(message: str) -> None:
     """Give a LedgerWarning that points at the user's line, however deep in ledger it arose."""
     frame, level = sys._getframe(1), 2

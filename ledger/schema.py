@@ -140,6 +140,8 @@ def _json(value: Any) -> Any:
 
 
 _TABLES = ("metric", "gate", "vitals", "storage", "format")
+_DOTS_MAX = 100  # in one line, those in quotes and comments left out
+_QUOTED = re.compile(r""""(?:\\.|[^"\\])*"|'[^']*'|#.*""")
 
 
 def parse(text: str, source: str = ".ledger-schema") -> Schema:
@@ -175,6 +177,9 @@ class _Reader:
     def _toml(self) -> dict[str, Any]:
         import tomllib
 
+        for number, line in enumerate(self.text.split("\n"), 1):  # tomllib takes the square of them in time and memory
+            if line.count(".") > _DOTS_MAX and _QUOTED.sub("", line).count(".") > _DOTS_MAX:
+                raise InvalidSchema(f"{self.source}, line {number}: a key has more than {_DOTS_MAX} parts")
         try:
             return tomllib.loads(self.text)
         except RecursionError:

@@ -154,9 +154,9 @@ def crash(folder: Path, point: Point) -> tuple[int, list[dict[str, Any]]]:
                 setattr(files, name, dying.watched(real))
             prepare = catalog._prepare
 
-            def watched(db: Any) -> Any:
+            def watched(db: Any, *more: Any) -> Any:
                 db.set_trace_callback(dying.statement)
-                return prepare(db)
+                return prepare(db, *more)
 
             catalog._prepare = watched
             told = Told(writing)
@@ -210,7 +210,7 @@ def assert_readable(folder: Path) -> None:
 def rows_of(folder: Path) -> dict[tuple[str, int], float]:
     """Return the stored rows of `loss` by run and step; none is there twice."""
     found = ledger.open(str(folder))
-    frame = frames.frame(found.tree, [id for id, _, _ in found.catalog.ids()], "stored")
+    frame = frames.frame([frames.Source(id, found.tree, id) for id, _, _ in found.catalog.ids()], "stored")
     frame = frame[frame.metric == "loss"]
     rows = list(zip(frame.run, frame.step.astype(int), frame.value.astype(float), strict=True))
     assert len({row[:2] for row in rows}) == len(rows)

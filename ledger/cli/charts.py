@@ -30,6 +30,7 @@ def command(run: str, name: str | None, step: int | None, target: str | None, at
     """
     ledger, run = api.open(rev=at).home(run)
     state = ledger.state(run)
+    output.run_notices([state])
     if name is not None:
         chart = ledger.find_chart(run, name, step)
         data = ledger.chart(run, name, step)

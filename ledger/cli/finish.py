@@ -24,6 +24,8 @@ def command(run: str | None, stale: bool, status: str | None, force: bool, dry_r
     if stale:
         if run is not None:
             raise click.UsageError("--stale takes no RUN")
+        if status is not None or force:
+            raise click.UsageError("--stale takes neither --status nor --force: they are for one RUN")
         _stale(ledger, dry_run)
         return
     run = run or os.environ.get("LEDGER_RUN")
@@ -33,6 +35,9 @@ def command(run: str | None, stale: bool, status: str | None, force: bool, dry_r
         raise click.UsageError(f"which run? give RUN, or set LEDGER_RUN. Unclosed:{listed}")
     if dry_run:
         state = ledger.state(run)
+        if state.finished is not None:
+            output.notice(f"{state.id} is {state.status}: there is nothing to close")
+            return
         output.notice(f"would finish {state.id}, which is {state.status}")
         return
     _say(ledger.finish(run, status, force=force))

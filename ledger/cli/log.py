@@ -48,7 +48,9 @@ def command(
     reason: str | None,
     dry_run: bool,
 ) -> None:
-    """Log metrics to a run: to an open one as it goes, to a closed one as a late entry.
+    """Log metrics to a run: to an open one as it goes, to a closed one as a late entry, which keeps the message.
+
+    A new run has the message in its note.
 
     \b
     ledger log --run baseline test/auc=0.91
@@ -136,7 +138,7 @@ def _log_lines(
     live = ledger.is_open(run) and not dry_run
     if live and (calls or files or any(given.values())):
         _log(ledger, run, calls, files, given, dry_run)
-        calls, files, given = [], [], {"reason": given["reason"]}
+        calls, files, given = [], [], {}
     for found in _lines(like, bad):
         if not live:
             calls.append(found)

@@ -37,6 +37,7 @@ def command(
         raise click.UsageError("--removed lists all of them: it takes no RUN, --filter, --sort or --status")
     if removed:
         states = ledger.removed()[:limit]
+        output.left_out(ledger)
     else:
         states = ledger.select(*runs, where=where, sort=sort, limit=limit, status=status)
     if form == "json":

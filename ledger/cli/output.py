@@ -70,6 +70,12 @@ def run_notices(states: Sequence[Any]) -> None:
             notice(f"{state.id}: {text}")
 
 
+def left_out(ledger: Any) -> None:
+    """Say which runs could not be read, and why."""
+    for damage in ledger.damaged.values():
+        notice(f"left out: {damage}")
+
+
 def stop_if_damaged(ledger: Any, runs: Sequence[str], where: str | None = None) -> None:
     """Exit 5 where runs were asked for as a whole and some could not be read; what they are was said."""
     if ledger.damaged and (where or not runs):

@@ -20,6 +20,8 @@ def command(run: str, at: str | None, form: str | None) -> None:
         output.json(show_document(state))
         output.run_notices([state])
     elif form is not None:
+        from ledger.view.numbers import Undefined
+
         headings = [
             "metric",
             "last",
@@ -33,9 +35,10 @@ def command(run: str, at: str | None, form: str | None) -> None:
             "count",
             "nan",
         ]
-        values = [
-            [key, *(getattr(state.metrics[key], heading) for heading in headings[1:])] for key in sorted(state.metrics)
-        ]
+        values = []
+        for key, summary in sorted(state.metrics.items()):
+            last = summary.last if summary.undefined is None else Undefined(summary.undefined)
+            values.append([key, last, *(getattr(summary, heading) for heading in headings[2:])])
         output.rows(form, headings, values)
         output.run_notices([state])
     else:

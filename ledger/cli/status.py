@@ -1,5 +1,7 @@
 """`ledger status`: what is going on in the ledger, and what needs a hand."""
 
+from typing import Any
+
 import click
 
 from ledger import api
@@ -13,9 +15,15 @@ def command(form: str | None) -> None:
     """Say where the ledger is, how many runs it has, which are unclosed, and what git would leave out."""
     ledger = api.open()
     found = ledger.status()
+    output.left_out(ledger)
     if form == "json":
         output.json(found)
-        return
+    else:
+        _show(found)
+    output.stop_if_damaged(ledger, ())
+
+
+def _show(found: dict[str, Any]) -> None:
     counts = ", ".join(f"{count} {status}" for status, count in found["runs"].items()) or "no runs"
     output.text(f"ledger   {found['path']}\nruns     {counts}\n")
     for run in found["unclosed"]:

@@ -24,6 +24,7 @@ SCHEMA = pa.schema(
     ]
 )
 _ZSTD_ROWS_MIN = 1000  # below, zstd costs more to set up than all the rest, and saves nothing
+_PAIRS_MAX = 1 << 20  # of a metric and a context, for which there is always room
 SEGMENT_ROWS_MAX = 4_000_000  # about 32 MB of noisy curves, well below what forges refuse
 _TEXTS = ["run", "metric", "context", "writer"]
 _DELTAS = {"step": "DELTA_BINARY_PACKED", "time": "DELTA_BINARY_PACKED", "seq": "DELTA_BINARY_PACKED"}
@@ -142,12 +143,16 @@ def _rows(table: Any) -> tuple[list[str], Rows]:
             raise ValueError(f"{text[:80]!r} cannot name a metric")
     width = len(contexts) + 1
     pair = metric.astype(np.int64) * width + context + 1
-    used = np.flatnonzero(np.bincount(pair, minlength=1))
-    rank = np.zeros(len(metrics) * width + 1, np.int32)
-    rank[used] = np.arange(len(used))
+    if len(metrics) * width <= 4 * len(pair) + _PAIRS_MAX:
+        used = np.flatnonzero(np.bincount(pair, minlength=1))
+        rank = np.zeros(len(metrics) * width + 1, np.int32)
+        rank[used] = np.arange(len(used))
+        key = rank[pair]
+    else:  # slower, but many metrics times many contexts would not fit into memory
+        used, key = np.unique(pair, return_inverse=True)
     keys: list[Key] = [(metrics[p // width], contexts[p % width - 1] if p % width else None) for p in used.tolist()]
     rows = Rows(keys if len(pair) else [], writers)
-    rows.key, rows.writer = rank[pair], writer
+    rows.key, rows.writer = key.astype(np.int32), writer
     step, no_step = _numbers(table, "step")
     rows.step = step if no_step is None else np.where(no_step, NO_STEP, step)
     rows.time, rows.seq, rows.attempt = (_numbers(table, name)[0] for name in ("time", "seq", "attempt"))

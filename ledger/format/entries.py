@@ -237,6 +237,10 @@ def _check(entry: Entry) -> None:
     if isinstance(entry, Annotate):
         for operation in entry.operations:
             _check_operation(operation)
+    elif isinstance(entry, Open):
+        _check_number("seed", entry.seed)
+    elif isinstance(entry, Close):
+        _check_number("exit_status", entry.exit_status)
     elif isinstance(entry, Resume) and not 2 <= entry.attempt < 2**31:
         raise ValueError(f"its attempt is {entry.attempt}")
     elif isinstance(entry, Rows):
@@ -258,6 +262,13 @@ def _check_operation(operation: Operation) -> None:
         return
     if type(value) is not (int if key == "seed" else str):
         raise ValueError(f"the {key} is set to {str(value)[:80]!r}")
+    if isinstance(value, int):
+        _check_number(key, value)
+
+
+def _check_number(name: str, value: int | None) -> None:
+    if value is not None and not -(2**63) <= value < 2**64:
+        raise ValueError(f"its {name} is beyond 64 bits")
 
 
 def check_chart(chart: ChartRef) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ledger.errors import InvalidValue, NoSuchRun, warn
+from ledger.errors import NoSuchRun, warn
 from ledger.format import layout, names
 from ledger.record import standing
 from ledger.record.calls import (
@@ -65,6 +65,14 @@ def check(
     return Checked(rows, pictured, check_params(params), list(tags), *prose)
 
 
+def refuse_large(tree: Tree, checked: Checked) -> None:
+    """Raise InvalidValue for a chart that is larger than the schema allows."""
+    if checked.charts:
+        from ledger.record import pictures
+
+        pictures.refuse_large(tree, checked.charts)
+
+
 def add(tree: Tree, run: str, checked: Checked, author: Callable[[], str]) -> Logged:
     """Write what was checked to a run that is there: to an open one through a shared journal, to a closed one late.
 
@@ -73,6 +81,7 @@ def add(tree: Tree, run: str, checked: Checked, author: Callable[[], str]) -> Lo
     if not tree.exists(layout.run_folder(run)) and not journal.paths(tree, run):
         raise NoSuchRun(f"there is no run {run}")
     standing.refuse_retracted(tree, run)
+    refuse_large(tree, checked)
     came_late = False
     if checked.rows or checked.charts:
         came_late = _add_rows(tree, run, checked, author)
@@ -122,16 +131,9 @@ def create(tree: Tree, name: str, checked: Checked) -> Logged:
     """Make a run of what was checked, closed at once."""
     from ledger.record import start
 
-    note = first_note(checked)
+    refuse_large(tree, checked)
+    texts = [text for text in (checked.note, checked.reason) if text is not None]
+    note = "\n".join(texts) if texts else None  # why the run is there is said of all of it
     tags = [tag.lstrip("+") for tag in checked.tags if not tag.startswith("-")]
     run = start.create_closed(tree, name, checked.rows, checked.charts, params=checked.params, tags=tags, note=note)
     return Logged(run, True, False, [])
-
-
-def first_note(checked: Checked) -> str | None:
-    """Return the note of a run that is made of what was checked: the reason, too, is said of the whole run."""
-    if checked.note is not None and checked.reason is not None:
-        raise InvalidValue(
-            "a new run has one note, and both a note and a message are given", hint="leave one of them out"
-        )
-    return checked.reason if checked.note is None else checked.note

@@ -5,12 +5,16 @@ Drawing libraries are never imported here for their own sake: a figure brings it
 
 import io
 import os
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ledger.errors import InvalidValue
+from ledger.errors import InvalidSchema, InvalidValue
 from ledger.format import layout
 from ledger.store import blobs
 from ledger.store.tree import Tree
+
+if TYPE_CHECKING:
+    from ledger.record.calls import ChartCall
 
 _MAGICS = (
     (b"\x89PNG\r\n\x1a\n", "png"),
@@ -88,6 +92,26 @@ def from_file(name: str, path: "str | os.PathLike[str]") -> Picture:
 def from_text(text: str, extension: str = "txt") -> Picture:
     """Return the bytes of a text."""
     return Picture(text.encode("utf-8", "backslashreplace"), extension)
+
+
+def refuse_large(tree: Tree, charts: Iterable["ChartCall"]) -> None:
+    """Raise InvalidValue for a chart above `max_blob` of `.ledger-schema`; one that cannot be read sets no limit."""
+    text = tree.schema_text()
+    if text is None or "max_blob" not in text:
+        return
+    from ledger import schema  # which few have, and a call of the shell needs not
+
+    try:
+        limit = schema.parse(text).storage.get("max_blob")
+    except InvalidSchema:
+        return
+    for chart in charts:
+        size = len(chart.picture.data)
+        if limit is not None and size > limit:
+            raise InvalidValue(
+                f"chart {chart.name!r} has {size} bytes, and max_blob in {layout.SCHEMA_FILE} is {limit}",
+                hint="keep it elsewhere and log its path and digest as params, or raise max_blob",
+            )
 
 
 def store(

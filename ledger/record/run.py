@@ -186,6 +186,7 @@ class Run:
         with self._lock:
             self._alive()
             try:
+                pictures.refuse_large(self._tree, [call])
                 fields = pictures.store(self._tree, *call)
             except LedgerError as error:
                 warn(f"chart {call.name!r} is lost: {error.message}")
@@ -285,7 +286,8 @@ class Run:
 
     def _finish(self, closing: seal.Closing) -> None:
         self._tree.prepare()  # somebody may have removed it
-        closes = self.owner and not fold.is_closed(self._tree, self.id)
+        # Somebody elsewhere may have taken it for dead: what its owner says of it ranks above that.
+        closes = self.owner and not fold.is_closed(self._tree, self.id, by_owner=True)
         taken = self._take_left() if self.owner else []
         own = os.path.relpath(self._writer.path, self._tree.root)
         # A second descriptor of the same lock: if sealing fails, the run can go on, and finish again.

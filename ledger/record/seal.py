@@ -8,7 +8,7 @@ cover is skipped, by writer and seq.
 import time as clock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ledger.errors import InvalidValue, NoSuchRun
+from ledger.errors import InvalidValue, LedgerError, NoSuchRun
 from ledger.format import entries as form
 from ledger.format import layout
 from ledger.store import blobs, entries, files, fold, journal, segments
@@ -22,6 +22,7 @@ SEALED = "journal/sealed"
 STATUSES = ("finished", "failed", "interrupted")
 _PATIENCE_S = 5.0  # how long `finish` waits for a call of the shell that is in a journal
 _KEEP_NS = 86_400 * 1_000_000_000
+_SWEEP_S = 1.0  # for which a sealer looks into journals that may go; the next one goes on
 _swept: set[str] = set()
 
 
@@ -273,11 +274,34 @@ def idle(tree: Tree, path: str) -> bool:
 
 
 def _sweep(tree: Tree) -> None:
-    """Remove journals that were put aside more than a day ago; once a process."""
+    """Remove journals that were put aside more than a day ago, and are in entries wholly; once a process."""
     if tree.root in _swept:
         return
     _swept.add(tree.root)
-    limit = clock.time_ns() - _KEEP_NS
+    limit, until = clock.time_ns() - _KEEP_NS, clock.monotonic() + _SWEEP_S
     for item in files.scan(tree.path(SEALED)):
-        if item.mtime < limit and item.name.endswith(".journal"):
-            files.remove(tree.path(f"{SEALED}/{item.name}"))
+        if item.mtime < limit and item.name.endswith(".journal") and clock.monotonic() < until:
+            path = f"{SEALED}/{item.name}"
+            if _is_in_entries(tree, path):
+                files.remove(tree.path(path))
+            else:
+                files.touch(tree.path(path))  # looked at again in a day
+
+
+def _is_in_entries(tree: Tree, path: str) -> bool:
+    """Say whether entries that are here hold all of a journal that was put aside: no damage, no row that they lack."""
+    from ledger.format.rows import decode_journal
+
+    try:
+        data = tree.read(path)
+        if (found := journal.read_header(data, path)) is None:
+            return not data.strip(b"\0")
+        salt, header, start = found
+        content = decode_journal(data, salt, header.writer, header.attempt, start)
+        folder = tree.folder_of(header.run)
+        known = entries.read_all(tree, folder, header.run).read
+        lacking = _uncovered(tree, folder, [journal.Loaded(path, header, content)], known)
+    except (LedgerError, OSError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError):
+        return False
+    torn = data[max(content.end, start) :].strip(b"\0")
+    return bool(known) and not (torn or content.gaps or lacking.ranges)

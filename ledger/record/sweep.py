@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ledger.errors import Damage, DamagedFile, InvalidValue, Undecided
+from ledger.errors import Damage, DamagedFile, InvalidValue, Undecided, counted
 from ledger.format import entries as form
 from ledger.format import frame, ids, layout
 from ledger.git import objects, place, worktree
@@ -230,7 +230,8 @@ def _elsewhere(tree: Tree) -> set[str]:
     _settle(tree, named, lists)
     if missing := named.followed - named.entries:
         raise _undecided(
-            f"history is incomplete: {len(missing)} entries that others followed are not here ({min(missing)})",
+            "history is incomplete: it lacks "
+            f"{counted(len(missing), 'entry', 'entries')} that others followed ({min(missing)})",
             "bring them back: ledger repair --absent",
         )
     return named.hashes

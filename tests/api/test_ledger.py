@@ -146,8 +146,8 @@ def test_one_call_logs_all_or_nothing(led: ledger.Ledger, workdir: Path) -> None
         assert files_of(workdir) == before
         done = led.log(run, **good)
         assert (done.created, done.late) == (run == "new", run == "a")
-        state = led.state(run)
-        assert (state.metrics["x"].count, state.tags, state.note, state.params["n"]) == (2, ["star"], "why", 1)
+        state, note = led.state(run), "why\nbecause" if done.created else "why"
+        assert (state.metrics["x"].count, state.tags, state.note, state.params["n"]) == (2, ["star"], note, 1)
         assert "roc" in [chart.name for chart in state.charts]
 
 
@@ -227,3 +227,23 @@ def test_names_are_loaded_on_first_use() -> None:
     with pytest.raises(AttributeError):
         _ = api.nothing  # type: ignore[attr-defined]
     assert set(ledger.__all__) <= {*dir(ledger), *ledger.__all__}
+
+
+def test_a_name_that_looks_like_a_part_of_an_id(workdir: Path) -> None:
+    """What may be a new run's name and is a part of an id only is neither: the error names both ways to say it."""
+    led = api.writable_ledger()
+    id = led.log("first", [api.Call({"x": 1.0})]).run
+    for word in (id[-12:], id[-12:-8], id[:8]):
+        for log in (led.log, led.check_log):
+            with pytest.raises(AmbiguousRun, match=f"{word!r} is a part of the id {id}, and may be the name") as raised:
+                log(word, [api.Call({"x": 2.0})])
+            assert raised.value.hint == f"that run: run:{word}; a new one: ledger start {word}"
+    assert led.log(f"run:{id[-12:]}", [api.Call({"x": 2.0})]).run == id
+    assert led.log(id[:22], [api.Call({"x": 3.0})]).run == id
+    api.start_shared(id[-12:])
+    assert led.log(id[-12:], [api.Call({"x": 4.0})]).run != id
+    with pytest.raises(AmbiguousRun, match="fits 2 runs") as several:
+        led.log(id[:8], [api.Call({"x": 2.0})])
+    assert several.value.hint == f"give more of the id; for a new run of this name: ledger start {id[:8]}"
+    assert led.metrics(id).value.tolist() == [3.0]
+    assert led.metrics(id, rows="stored").value.tolist() == [1.0, 2.0, 3.0]

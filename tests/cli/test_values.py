@@ -108,6 +108,20 @@ def test_headings_of_params_can_be_typed_back(cli: Cli) -> None:
     assert (result.code, "params.alpha" in result.err) == (2, True)
 
 
+def test_an_undefined_value_is_one_word_everywhere(cli: Cli) -> None:
+    """In CSV and Markdown, `ls`, `show`, `compare` and `diff` write `undefined`; `export` has a column for why."""
+    for name, value in (("a", ledger.Undefined("one class only")), ("b", 0.5)):
+        with ledger.start(name) as run:
+            run.log_summary({"x": value})
+    assert cli("ls", "a", "-c", "x", "--csv").out == "x\nundefined\n"
+    assert cli("show", "a", "--csv").out.splitlines()[1] == "x,undefined,,,,,,,,0,0"
+    assert cli("show", "b", "--csv").out.splitlines()[1] == "x,0.5,,0.5,0.5,,0.5,,0.5,1,0"
+    assert "| x | undefined |" in cli("show", "a", "--md").out
+    assert cli("compare", "a", "b", "--csv").out.splitlines()[1] == "x,,undefined,0.5"
+    assert cli("diff", "a", "b", "--csv").out.splitlines()[1].startswith("x,undefined,0.5,")
+    assert cli("export", "a", "--format", "csv").out.splitlines()[1].endswith(",,one class only")
+
+
 def test_counts_agree_with_their_nouns(cli: Cli) -> None:
     """One row, one chart, one file; two rows."""
     with ledger.start("a") as run:

@@ -54,6 +54,19 @@ def test_somebody_may_know_how_it_ended(status: str) -> None:
         ledger.open().finish("a", "done")
 
 
+@pytest.mark.parametrize("status", ["failed", "interrupted"])
+def test_a_closed_run_keeps_its_status(status: str) -> None:
+    """Another status is refused, and nothing is written; the same one, or none, says what is there."""
+    ledger.start("a").finish()
+    before = sorted(Path(".ledger").rglob("*"))
+    with pytest.raises(InvalidValue, match=f"is closed as finished already, so it does not become {status}") as refused:
+        ledger.open().finish("a", status)
+    assert refused.value.exit_code == 2
+    for same in ("finished", None):
+        assert ledger.open().finish("a", same).status == "finished"
+    assert sorted(Path(".ledger").rglob("*")) == before
+
+
 def test_a_running_run_is_not_finished_by_others() -> None:
     """Its process closes it when it ends; nothing is taken from it."""
     run = ledger.start("a")

@@ -202,7 +202,7 @@ def test_a_journal_that_the_owner_took_first(workdir: Path, monkeypatch: pytest.
     state = ledger.open().state("a")
     assert [entry.kind for entry in state.entries] == ["open", "rows", "close"]
     assert len(fold.rows(ledger.open().tree, run.id, "stored")[0]) == 1
-    assert files.names(".ledger/journal") == [seal.SEALED.rpartition("/")[2]]
+    assert files.names(".ledger/journal") == [".gitignore", seal.SEALED.rpartition("/")[2]]
 
 
 def test_late_rows_around_a_resume() -> None:

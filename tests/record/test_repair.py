@@ -301,6 +301,18 @@ def test_constant_files_are_written_again(saved: Path) -> None:
     assert nothing(ledger.open().repair())
 
 
+@pytest.mark.parametrize("name", [".gitignore", "journal/.gitignore"])
+def test_what_git_obeys_is_set_aside_under_another_name(saved: Path, name: str) -> None:
+    """An altered .gitignore is written again; kept aside as it was, it would be taken for a planted one."""
+    (saved / ".ledger" / "journal").mkdir(exist_ok=True)
+    (saved / ".ledger" / name).write_text("nothing\n")
+    done = ledger.open().repair()
+    assert [tuple(item) for item in done.restored] == [(name, "format")]
+    assert (saved / ".ledger" / name).read_text() == layout.FIXED_FILES[name]
+    assert (saved / ".ledger" / done.set_aside[0].to).read_text() == "nothing\n"
+    assert [f.kind for f in ledger.open().verify().findings if f.kind in ("planted", "constant-file")] == []
+
+
 def test_a_link_in_the_place_of_a_file_is_moved(saved: Path) -> None:
     """And what it points to is not touched; a folder that is a link is not gone through."""
     path, before = one(saved, KINDS["close"]), committed(saved)

@@ -4,6 +4,7 @@ import math
 import os
 import signal
 import struct
+import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -358,6 +359,36 @@ def test_a_chart_that_cannot_be_stored_is_said(full_disk_said: Callable[..., Any
         assert ["'roc' is lost" in str(warning.message) for warning in said] == [True]
         run.log({"x": 1.0}, step=1)
     assert steps("x") == [(1, 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [(None, "finished"), (0, "finished"), (3, "failed"), ("no data", "failed")]
+)
+def test_sys_exit_in_a_block(code: int | str | None, status: str) -> None:
+    """A block that is left by `sys.exit` closes its run by the status that was given."""
+    with pytest.raises(SystemExit), ledger.start("a"):
+        sys.exit(code)
+    assert ledger.open().run("a").status == status
+
+
+def test_a_chart_larger_than_the_schema_allows(workdir: Path) -> None:
+    """It is left out with one warning that names it, and the training goes on; what just fits is kept."""
+    (workdir / ".ledger-schema").write_text('[storage]\nmax_blob = "1 kB"\n')
+    with ledger.start("a") as run:
+        with pytest.warns(LedgerWarning, match="chart 'big' .* has 1001 bytes, and max_blob .* is 1000") as said:
+            run.log_text("big", "x" * 1001)
+        assert len(said) == 1
+        run.log_text("fits", "x" * 1000)
+        run.log({"x": 1.0}, step=1)
+        (workdir / ".ledger-schema").write_text("[storage]\nmax_blob = nonsense\n")
+        run.log_text("later", "x" * 1001)  # a typing error in the schema must not cost a chart
+    (workdir / ".ledger-schema").write_text('[storage]\nmax_blob = "1 kB"\n')
+    led = ledger.open()
+    assert [chart.name for chart in led.state("a").charts] == ["fits", "later"]
+    files = sorted(path for path in workdir.rglob("*") if path.is_file())
+    with pytest.raises(InvalidValue, match="max_blob"):
+        led.run("a").log_text("big", "x" * 1001)
+    assert sorted(path for path in workdir.rglob("*") if path.is_file()) == files
 
 
 @pytest.fixture

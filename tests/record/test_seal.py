@@ -1,5 +1,6 @@
 """Sealing: journals become committed files, once, whoever does it and wherever it is interrupted."""
 
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -253,8 +254,6 @@ def test_an_idle_journal_of_another_machine_is_taken(tree: Tree, monkeypatch: py
 
 def test_sealed_journals_are_kept_for_a_day(tree: Tree) -> None:
     """They are put aside, and swept by a later sealer of another process; nothing else is."""
-    import os
-
     run = leave()
     close(tree, run)
     (aside,) = Path(tree.path(seal.SEALED)).iterdir()
@@ -270,6 +269,41 @@ def test_sealed_journals_are_kept_for_a_day(tree: Tree) -> None:
     close(tree, leave())
     assert not aside.exists()
     assert other.exists()
+
+
+def cut(data: bytes) -> bytes:
+    """Damage a frame in the middle."""
+    at = len(data) - 200
+    return data[:at] + b"XXXX" + data[at + 4 :]
+
+
+@pytest.mark.parametrize("harm", ["a gap", "a torn tail", "its head", "no entry", "a lost segment", "nothing"])
+def test_a_journal_that_entries_do_not_hold_wholly_stays(tree: Tree, harm: str) -> None:
+    """What is damaged in it, or sealed into files that are not here, may be in no other place."""
+    run = leave()
+    (path,) = [Path(tree.path(path)) for path in journal.paths(tree, run)]
+    if harm in ("a gap", "a torn tail"):
+        path.write_bytes(cut(path.read_bytes()) if harm == "a gap" else path.read_bytes()[:-3])
+    close(tree, run)
+    (aside,) = Path(tree.path(seal.SEALED)).iterdir()
+    if harm == "its head":
+        aside.write_bytes(b"X" + aside.read_bytes()[1:])
+    folder = Path(tree.path(tree.folder_of(run)))
+    away = folder.with_name("away")
+    if harm == "no entry":
+        folder.rename(away)
+    for segment in folder.glob("*.parquet") if harm == "a lost segment" else ():
+        segment.unlink()
+    seal._swept.clear()
+    os.utime(aside, (time.time() - 90_000,) * 2)
+    close(tree, leave(1))
+    assert aside.exists() == (harm != "nothing")
+    if harm == "no entry":  # on another branch, perhaps; once they are back it goes
+        away.rename(folder)
+        seal._swept.clear()
+        os.utime(aside, (time.time() - 90_000,) * 2)
+        close(tree, leave(1))
+        assert not aside.exists()
 
 
 def test_the_summary_for_human_readers_has_its_limits(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
