@@ -4,6 +4,7 @@ It obeys no configuration found in a ledger. Where git is absent, fails or takes
 """
 
 import os
+from collections.abc import Mapping
 
 TIMEOUT = 30.0  # seconds, for one git process
 WALK_TIMEOUT = 1800.0  # for one that looks through all history
@@ -34,15 +35,24 @@ _KEPT = frozenset(
 _KEPT_PREFIXES = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_")
 
 
-def run(cwd: str, *arguments: str, stdin: bytes | None = None, timeout: float | None = None) -> bytes | None:
-    """Run git and return its standard output; None where it is absent, fails, or takes longer than TIMEOUT."""
+def run(
+    cwd: str,
+    *arguments: str,
+    stdin: bytes | None = None,
+    timeout: float | None = None,
+    more: Mapping[str, str] | None = None,
+) -> bytes | None:
+    """Run git and return its standard output; None where it is absent, fails, or takes longer than TIMEOUT.
+
+    `more` is added to its environment: the index that a hook is told of.
+    """
     import subprocess
 
     try:
         done = subprocess.run(
             ["git", *SETTINGS, *arguments],
             cwd=cwd,
-            env=environment(),
+            env=environment() | dict(more or {}),
             stdin=subprocess.DEVNULL if stdin is None else None,
             input=stdin,
             stdout=subprocess.PIPE,

@@ -52,7 +52,13 @@ class Repository:
         """Return the commit that a revision means, or None where git knows none of that name."""
         if not word or "\n" in word or "\0" in word or word.startswith("-"):
             return None
-        found = next(self._ask([f"{word}^{{commit}}"]))
+        try:
+            found = next(self._ask([f"{word}^{{commit}}"]))
+        except Undecided:
+            # The reader ends at words such as @{upstream} where there is none; others only where git itself fails.
+            if self.run("rev-parse", "--git-dir") is None:
+                raise
+            found = None
         if found is None:
             return None
         name, data = found

@@ -1,8 +1,9 @@
 """Transcripts of the command line: each story in `stories/` is run, and must say what it says there.
 
 A line `$ ledger ...` is run in this process; `$ NAME=VALUE`, `$ NAME=$(ledger ...)`, `$ printf TEXT > FILE` and
-`$ printf TEXT | ledger ...` do what a shell does. Then come stdout, stderr (each line after `! `), and `? N` where the
-exit code is not 0. Ids, times and paths are replaced by constant ones of the same length, so that tables stay aligned.
+`$ printf TEXT | ledger ...` do what a shell does, `$ git ...` runs git. Then come stdout, stderr (each line after
+`! `), and `? N` where the exit code is not 0. Ids, times and paths are replaced by constant ones of the same length, so
+that tables stay aligned.
 
     python tests/cli/test_stories.py --update [NAME]...     writes what is said now into the stories
 """
@@ -10,6 +11,7 @@ exit code is not 0. Ids, times and paths are replaced by constant ones of the sa
 import os
 import re
 import shlex
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +28,7 @@ _TIMES = [
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d"), "2026-01-02 03:04"),
     (re.compile(r"set-aside/\d{4}-\d\d-\d\d"), "set-aside/2026-01-02"),
     (re.compile(r"looked at (\d+) files \([^)]*\)"), r"looked at \1 files (4.2 KiB)"),
+    (re.compile(r"; (\d+ files?), [\d.]+ [KM]?i?B$", re.MULTILINE), r"; \1, 4.2 KiB"),
     (re.compile(r"^duration  .*$", re.MULTILINE), "duration  1 s"),
     (re.compile(r'"id": "[0-9a-f]{16}"'), '"id": "0123456789abcdef"'),
     (re.compile(r'"program": \{\n.*?\n  \}', re.DOTALL), '"program": {...}'),
@@ -65,6 +68,9 @@ class Storyteller:
         if match := re.fullmatch(r"printf ('[^']*') > (\S+)", command):
             (self.folder / match[2]).write_text(shlex.split(match[1])[0].encode().decode("unicode_escape"))
             return []
+        if command.startswith("git "):
+            done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=False)
+            return self.lines(done.stdout, done.stderr, done.returncode)
         stdin = ""
         if match := re.fullmatch(r"printf ('[^']*') \| (ledger .*)", command):
             stdin, command = shlex.split(match[1])[0].encode().decode("unicode_escape"), match[2]
