@@ -172,6 +172,52 @@ def test_branches_combine_without_a_conflict(branches: Path, cli: Cli) -> None:
     assert check_both(cli, branches) == said
 
 
+def test_what_git_took_away_comes_back(branches: Path, cli: Cli) -> None:
+    """A reverted merge and a deleted run: git brings neither back by merging again, `ledger merge` does, unstaged."""
+    git("checkout", "-q", "-b", "merged", "left")
+    git("merge", "-q", "--no-edit", "right")
+    said = check_both(cli, branches)
+    git("revert", "-m", "1", "--no-edit", "HEAD")
+    git("rm", "-rq", next(path.as_posix() for path in Path(".ledger/runs").glob("*/*-b-*")))
+    git("commit", "-q", "-m", "away")
+    assert "Already up to date" in git("merge", "--no-edit", "right")
+    assert sorted(run["name"] for run in json.loads(cli("ls", "--json").out)["runs"]) == ["a", "left"]
+    tried = cli("merge", "right", "-n")
+    assert ("would merge right: 2 new runs, more of 1 run" in tried.err, git("status", "--porcelain")) == (True, "")
+    done = cli("merge", "right")
+    assert (done.code, done.out) == (0, tried.out)
+    assert git("diff", "--cached", "--name-only") == ""
+    commit("back")
+    assert check_both(cli, branches) == said
+
+
+def test_ledger_merge_is_git_merge(branches: Path, cli: Cli) -> None:
+    """Either way, in either order, the same tree of files comes about."""
+    trees = set()
+    for first, second in (("left", "right"), ("right", "left")):
+        git("checkout", "-q", "--detach", first)
+        git("merge", "-q", "--no-edit", second)
+        trees.add(git("rev-parse", "HEAD:.ledger"))
+        git("checkout", "-q", "--detach", first)
+        assert cli("merge", second).code == 0
+        commit("by ledger merge")
+        trees.add(git("rev-parse", "HEAD:.ledger"))
+    assert len(trees) == 1
+
+
+def test_clones_that_never_met(branches: Path, cli: Cli, tmp_path: Path) -> None:
+    """Each merges the folder of the other, without a common remote: both answer alike, as git's merge would."""
+    for name in ("left", "right"):
+        git("clone", "-q", "--no-local", "-b", name, str(branches), str(tmp_path / name))
+    assert cli("-C", tmp_path / "left", "merge", "../right").code == 0
+    assert cli("-C", tmp_path / "right", "merge", "../left/.ledger").code == 0
+    said = answers(cli, tmp_path / "left")
+    assert answers(cli, tmp_path / "right") == said
+    git("checkout", "-q", "left")
+    git("merge", "-q", "--no-edit", "right")
+    assert answers(cli, branches) == said
+
+
 def test_an_older_commit_answers_as_it_did(branches: Path, cli: Cli) -> None:
     """Checking out another branch takes runs away and brings them back; the catalog follows."""
     git("checkout", "-q", "main")
@@ -210,6 +256,36 @@ def test_a_branch_that_is_switched_while_a_run_trains(repo: Path, cli: Cli) -> N
     with pytest.warns(LedgerWarning, match="branch changed"):
         run.finish()
     assert json.loads(cli("show", "a", "--json").out)["metrics"]["x"]["count"] == 2
+
+
+def test_journals_are_never_staged(repo: Path, cli: Cli) -> None:
+    """Where git has taken `.ledger/.gitignore` away with the ledger, `git add -A` still leaves the journals alone."""
+    run = cli("start", "slow").out.strip()
+    assert cli("log", "--run", run, "loss=1").code == 0
+    git("stash", "-q", "-u")
+    git("add", "-A")
+    assert git("status", "--porcelain") == ""
+    git("stash", "pop", "-q")
+    commit("a run that is open")
+    git("checkout", "-q", "-b", "elsewhere", "HEAD~1")
+    assert sorted(path.name for path in (repo / ".ledger").iterdir()) == ["journal"]
+    git("add", "-A")
+    assert git("status", "--porcelain") == ""
+    git("checkout", "-q", "main")
+    assert git("ls-files", ".ledger/journal") == ""
+    assert cli("finish", run).code == 0
+    assert cli("verify").code == 0
+    assert (repo / ".ledger" / "journal" / ".gitignore").read_text() == "*\n"
+
+
+def test_a_clone_that_logs_to_an_open_run_protects_its_journal(repo: Path, cli: Cli, tmp_path: Path) -> None:
+    """The file comes with the first journal, whoever writes it."""
+    run = cli("start", "shared").out.strip()
+    commit("a run that is open")
+    git("clone", "-q", str(repo), str(tmp_path / "clone"))
+    assert not (tmp_path / "clone" / ".ledger" / "journal").exists()
+    assert cli("-C", str(tmp_path / "clone"), "log", "--run", run, "loss=1").code == 0
+    assert (tmp_path / "clone" / ".ledger" / "journal" / ".gitignore").read_text() == "*\n"
 
 
 def test_a_run_whose_open_entry_git_took_away(repo: Path, cli: Cli) -> None:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from ledger.api.logged import LoggedRun
 from ledger.api.reading import Reading
-from ledger.errors import NoSuchRun, RunRetracted, UsageError
+from ledger.errors import AmbiguousRun, NoSuchRun, RunRetracted, UsageError
 from ledger.format import names
 
 if TYPE_CHECKING:
     from ledger.record.adding import Logged
     from ledger.record.calls import Call, ChartFile
+    from ledger.record.merging import Merged
     from ledger.record.repair import Repaired
     from ledger.record.sweep import Swept
     from ledger.store.audit.findings import Report
@@ -143,7 +144,7 @@ class Ledger(Reading):
     ) -> Logged:
         """Add metrics, charts, params, tags and a note to a run; a plain name that no run has makes a closed one.
 
-        Everything is checked before anything is written. A new run keeps the `reason` as its note. Raises AmbiguousRun
+        Everything is checked before anything is written. A new run has the `reason` in its note. Raises AmbiguousRun
         where a plain name is a part of an id, too.
         """
         from ledger.record import adding
@@ -169,6 +170,11 @@ class Ledger(Reading):
                 hint = f"bring it back: ledger restore {gone}; or give the new run another name"
                 raise RunRetracted(f"the run {run!r} ({gone}) was removed from view", hint=hint) from None
             return None
+        except AmbiguousRun as error:
+            from ledger.table import select
+
+            hint = f"give more of the id; for a new run of this name: ledger start {run}"
+            raise AmbiguousRun(error.message, hint=hint if select.is_plain_name(run) else error.hint) from None
         if id != run:
             from ledger.table import select
 
@@ -181,12 +187,10 @@ class Ledger(Reading):
         """Check what `log` would be given and write nothing; return the id of the run, None if it would be made."""
         from ledger.record import adding
 
-        checked = adding.check(
-            calls, charts, given.get("params"), given.get("tags", ()), given.get("note"), given.get("reason")
-        )
-        if (id := self._target(run)) is None:
-            adding.first_note(checked)
-        return id
+        prose = given.get("note"), given.get("reason")
+        checked = adding.check(calls, charts, given.get("params"), given.get("tags", ()), *prose)
+        adding.refuse_large(self.tree, checked)
+        return self._target(run)
 
     def is_open(self, run: str) -> bool:
         """Say whether the run that a selector means is there and not closed."""
@@ -211,6 +215,17 @@ class Ledger(Reading):
         from ledger.record import finishing
 
         return finishing.finish_stale(self.tree, self.author())
+
+    def merge(self, source: str, *, dry_run: bool = False) -> Merged:
+        """Add the files that another ledger has and this one has not; nothing is changed, removed or staged.
+
+        `source` is a commit, branch or tag, or a folder; `rev:main` is a revision, `./main` a folder. Each file is
+        checked against the hash in its name; what cannot be taken is listed. Raises NotFound, NoSuchRevision,
+        Undecided, StorageFault, and DamagedFile where a link stands here in the place of a folder.
+        """
+        from ledger.record import merging
+
+        return merging.merge(self.tree, merging.find(source, self.revisions.tree), dry_run=dry_run)
 
     def repair(self, *, dry_run: bool = False, absent: bool = False) -> Repaired:
         """Bring damaged files back from git or journals, else set them aside; seal journals that nobody holds.

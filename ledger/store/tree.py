@@ -160,11 +160,23 @@ def place(start: str) -> str:
 
 
 def named(path: str) -> str:
-    """Return the `.ledger` folder that a path given by the user means: the folder itself, or the one in it."""
+    """Return the `.ledger` folder that a path given by the user means: the one in it, or the folder itself.
+
+    A project may have a folder `runs` of its own: only one that is protected as a ledger is, is one under another name.
+    """
     path = os.path.abspath(path)
-    if os.path.basename(path) == layout.FOLDER or os.path.isdir(os.path.join(path, "runs")):
+    inside = os.path.join(path, layout.FOLDER)
+    if os.path.basename(path) == layout.FOLDER or (not os.path.isdir(inside) and _is_ledger(path)):
         return path
-    return os.path.join(path, layout.FOLDER)
+    return inside
+
+
+def _is_ledger(path: str) -> bool:
+    try:
+        protected = files.read(os.path.join(path, ".gitattributes")) == layout.GITATTRIBUTES.encode()
+    except (OSError, DamagedFile):
+        return False
+    return protected and os.path.isdir(os.path.join(path, "runs"))
 
 
 def locate(start: str, directory: str | None) -> str:

@@ -30,7 +30,7 @@ _TIMES = [
     (re.compile(r"looked at (\d+) files \([^)]*\)"), r"looked at \1 files (4.2 KiB)"),
     (re.compile(r"; (\d+ files?), [\d.]+ [KM]?i?B$", re.MULTILINE), r"; \1, 4.2 KiB"),
     (re.compile(r"^duration  .*$", re.MULTILINE), "duration  1 s"),
-    (re.compile(r'"id": "[0-9a-f]{16}"'), '"id": "0123456789abcdef"'),
+    (re.compile(r'(?<=[" ,])[0-9a-f]{16}(?=[" ,]|$)', re.MULTILINE), "0123456789abcdef"),
     (re.compile(r'"program": \{\n.*?\n  \}', re.DOTALL), '"program": {...}'),
     (re.compile(r"/[^ ]*ledger-bug-[^ ]*"), "/tmp/ledger-bug.txt"),
 ]

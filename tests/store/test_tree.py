@@ -135,3 +135,15 @@ def test_nothing_is_reached_through_a_link(workdir: Path, place: str) -> None:
     (workdir / "real" / "plain").mkdir()
     (workdir / "real" / "plain" / "file").write_bytes(b"x")
     assert tree.read("plain/file") == b"x"
+
+
+def test_a_project_with_runs_of_its_own_is_no_ledger(workdir: Path) -> None:
+    """A path means the `.ledger` in it; a ledger under another name is known by its constant files, not by `runs`."""
+    project = workdir / "project"
+    (project / "runs").mkdir(parents=True)
+    assert trees.named(str(project)) == str(project / ".ledger")
+    Tree(str(project / ".ledger")).prepare()
+    assert trees.named(str(project)) == trees.named(str(project / ".ledger")) == str(project / ".ledger")
+    (project / ".ledger" / "runs").mkdir()
+    (project / ".ledger").rename(workdir / "copy")
+    assert trees.named(str(workdir / "copy")) == str(workdir / "copy")
