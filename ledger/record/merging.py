@@ -90,8 +90,7 @@ def find(word: str, at: Callable[[str], Revision]) -> Tree:
 def _root(path: str) -> str | None:
     if not path:
         return None
-    inner = os.path.join(os.path.abspath(path), layout.FOLDER)
-    root = inner if os.path.isdir(inner) else trees.named(path)  # a folder with a ledger may have one called `runs`
+    root = trees.named(path)
     return root if os.path.isdir(root) else None
 
 

@@ -63,7 +63,8 @@ def test_a_path_names_the_ledger_or_the_folder_that_holds_it(workdir: Path) -> N
     """`-C`, LEDGER_DIR and open(path) take the `.ledger` folder, one beside it, or a copy of another name."""
     assert trees.named(str(workdir)) == str(workdir / ".ledger")
     assert trees.named(str(workdir / ".ledger")) == str(workdir / ".ledger")
-    (workdir / "copy" / "runs").mkdir(parents=True)
+    Tree(str(workdir / "copy")).prepare()
+    (workdir / "copy" / "runs").mkdir()
     assert trees.named("copy") == str(workdir / "copy")
 
 
