@@ -4,6 +4,7 @@ change; and what `diff` says of two of them.
 
 import json
 import os
+import random
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -187,6 +188,30 @@ def test_a_shallow_clone(history: Path, tmp_path: Path, monkeypatch: pytest.Monk
     assert run_cli("diff", "origin/main..HEAD", "--stat").code == 0
 
 
+def test_a_catalog_of_commits_that_is_damaged_changes_no_answer(history: Path) -> None:
+    """1 to 64 bytes in any place of it, in pages of indexes too: lists, runs and differences are the same."""
+
+    def answers() -> str:
+        found, told = ledger.open(), []
+        for rev in ("HEAD", "HEAD~1"):
+            at = found.at(rev)
+            told += [repr([*at.select(), *at.removed(), at.state("@1")])]
+        told.append(repr(found.changes("HEAD~1", "HEAD")))
+        for each in (found, found.at("HEAD"), found.at("HEAD~1")):
+            each.remembered.close()
+        return "".join(told)
+
+    shutil.rmtree(os.environ["LEDGER_CACHE_DIR"])
+    expected = answers()
+    (path,) = Path(os.environ["LEDGER_CACHE_DIR"]).glob("git-*.sqlite")
+    data, chance = path.read_bytes(), random.Random(1)
+    for _ in range(120):
+        at, count = chance.randrange(len(data)), chance.choice([1, 1, 2, 8, 64])
+        some = chance.randbytes(len(data[at : at + count]))
+        path.write_bytes(data[:at] + some + data[at + len(some) :])
+        assert answers() == expected, (at, some)
+
+
 def test_only_what_differs_is_read(history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second look at a commit reads no file of it, and a difference reads only the runs that differ."""
     read: list[str] = []
@@ -271,7 +296,7 @@ def test_forms_of_diff(history: Path) -> None:
     stat = run_cli("diff", "HEAD~3", "--stat").out.splitlines()
     assert stat[0] == "+ open one"
     assert stat[1].startswith("~ first: 2 metrics (1 better, 1 unknown)")
-    assert stat[-1].endswith("-> the work tree: 1 run added, 1 run changed (2 metrics: 1 better)")
+    assert stat[-1].endswith("→ the work tree: 1 run added, 1 run changed (2 metrics: 1 better)")
     names = run_cli("diff", "HEAD~3", "--name-only").out.split()
     assert len(names) == 2
     only = json.loads(run_cli("diff", "HEAD~3", "--metric", "test/*", "--json").out)["runs"]
@@ -329,7 +354,7 @@ def test_revisions_that_are_not_there(history: Path, workdir: Path, monkeypatch:
         ledger.open(rev="mian")
     with pytest.raises(NoSuchRevision, match="has no ledger"):
         ledger.open(rev="HEAD~4")
-    for odd in ("", "-h", "a\nb", "a\0b", "HEAD~99999", "HEAD:train.py", "é", "*"):
+    for odd in ("", "-h", "a\nb", "a\0b", "HEAD~99999", "HEAD:train.py", "é", "*", "@{upstream}", "@{-1}"):
         with pytest.raises(NoSuchRevision):
             ledger.open().at(odd)
     outside = workdir.parent / "outside"

@@ -44,12 +44,12 @@ def difference(here: Reading, words: Sequence[str], metrics: Sequence[str]) -> R
                 f"{run!r} is a run and {rev!r} a revision",
                 hint=f"two runs: ledger diff {rev}:{run} {run}; two revisions: ledger diff {rev} HEAD",
             )
-    return _ledgers(here, _revisions(here, words), metrics)
+    return ledgers(ends(here, words), metrics)
 
 
 def kind(here: Reading, word: str) -> str:
     """Return "run" or "rev"; raises AmbiguousRun for a word that is both, NoSuchRun for one that is neither."""
-    if word.startswith("rev:"):
+    if word.startswith("rev:") or (word in ("HEAD", "@") and not select.is_run(here.catalog, word)):
         return "rev"
     if ":" in word:
         return "run"
@@ -90,7 +90,20 @@ def _revisions(here: Reading, words: Sequence[str]) -> Revisions:
     return Revisions(word, None, fresh=words[0].startswith("rev:"))
 
 
-def _ledgers(here: Reading, asked: Revisions, metrics: Sequence[str]) -> LedgerDiff:
+class Ends(NamedTuple):
+    """Two states of a ledger: each as a ledger and as what to call it; `since` is the word that named the first."""
+
+    old: Reading
+    new: Reading
+    a: Side
+    b: Side
+    since: str
+    fresh: bool
+
+
+def ends(here: Reading, words: Sequence[str]) -> Ends:
+    """Return the two states of the ledger that the words of a difference name."""
+    asked = _revisions(here, words)
     if asked.new is None and isinstance(here.tree, Revision):
         raise UsageError("there is no work tree here", hint=f"give two revisions: ledger diff {asked.old} REV")
     new = here if asked.new is None else here.at(asked.new, empty=True)
@@ -101,8 +114,13 @@ def _ledgers(here: Reading, asked: Revisions, metrics: Sequence[str]) -> LedgerD
     else:
         old = here.at(asked.old, empty=True)
         a = Side(asked.old, _commit(old))
-    b = Side(asked.new, _commit(new))
-    return changes.diff_ledgers(a, b, between(old, new, fresh=asked.fresh), new.schema, metrics=metrics)
+    return Ends(old, new, a, Side(asked.new, _commit(new)), asked.old, asked.fresh)
+
+
+def ledgers(found: Ends, metrics: Sequence[str]) -> LedgerDiff:
+    """Say what became of a ledger from one state to another."""
+    runs = between(found.old, found.new, fresh=found.fresh)
+    return changes.diff_ledgers(found.a, found.b, runs, found.new.schema, metrics=metrics)
 
 
 def _commit(ledger: Reading) -> str | None:

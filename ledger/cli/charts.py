@@ -37,7 +37,7 @@ def command(run: str, name: str | None, step: int | None, target: str | None, at
         if target == "-":
             sys.stdout.buffer.write(data)
         elif target is not None:
-            _write(target, data)
+            output.write(target, data)
         else:
             output.text(os.path.relpath(ledger.blob_path(chart)) + "\n")
         return
@@ -59,14 +59,6 @@ def command(run: str, name: str | None, step: int | None, target: str | None, at
         output.text(render_charts(state.charts, color=output.color(), width=output.width()))
 
 
-def _write(path: str, data: bytes) -> None:
-    try:
-        with open(path, "wb") as file:
-            file.write(data)
-    except OSError as error:
-        raise click.UsageError(f"cannot write {path}: {error.strerror}") from None
-
-
 def _write_all(ledger: api.Ledger, state: "api.RunState", folder: str) -> None:
     """Write every chart into a folder, under names that hold no part of a path."""
     try:
@@ -77,5 +69,5 @@ def _write_all(ledger: api.Ledger, state: "api.RunState", folder: str) -> None:
         plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in chart.name).lstrip(".-") or "chart"
         plain = plain.encode()[:_NAME_MAX].decode(errors="ignore")
         step = "" if chart.step is None else f"-{chart.step:06d}"
-        _write(os.path.join(folder, f"{plain}{step}-{chart.blob[:8]}.{chart.extension}"), ledger.blob(chart))
+        output.write(os.path.join(folder, f"{plain}{step}-{chart.blob[:8]}.{chart.extension}"), ledger.blob(chart))
     output.notice(f"wrote {plural(len(state.charts), 'file')} to {folder}")

@@ -63,6 +63,42 @@ class Rows:
         sys.stdout.write("\n".join(clean(line) for line in data.decode("utf-8", "replace").split("\n")))
 
 
+def write(path: str, data: bytes | str) -> None:
+    """Write a file that the user asked for; raises a usage error where that is not possible."""
+    try:
+        with open(path, "wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+    except OSError as error:
+        raise click.UsageError(f"cannot write {path}: {error.strerror}") from None
+
+
+def write_new(stem: str, ending: str, data: bytes) -> tuple[str, bool]:
+    """Write STEM.ENDING here, never over another file: then STEM-2 and so on; return the name, and whether it is new.
+
+    A file that holds these very bytes is left as it is.
+    """
+    for number in range(1, 10_000):
+        path = stem + (f"-{number}" if number > 1 else "") + ending
+        try:
+            with open(path, "xb") as file:
+                file.write(data)
+            return path, True
+        except FileExistsError:
+            if _holds(path, data):
+                return path, False
+        except OSError as error:
+            raise click.UsageError(f"cannot write {path}: {error.strerror}; name another file with -o") from None
+    raise click.UsageError(f"there are 10000 files called {stem}-N{ending} here; name another with -o")
+
+
+def _holds(path: str, data: bytes) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(data) + 1) == data
+    except OSError:
+        return False
+
+
 def run_notices(states: Sequence[Any]) -> None:
     """Say what is amiss with runs that are shown, lest an older value be taken for the newest."""
     for state in states:
@@ -72,8 +108,8 @@ def run_notices(states: Sequence[Any]) -> None:
 
 def left_out(ledger: Any) -> None:
     """Say which runs could not be read, and why."""
-    for damage in ledger.damaged.values():
-        notice(f"left out: {damage}")
+    for id, damage in ledger.damaged.items():
+        notice(f"left out: run {id}: {damage}")
 
 
 def stop_if_damaged(ledger: Any, runs: Sequence[str], where: str | None = None) -> None:

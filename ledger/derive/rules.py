@@ -39,6 +39,7 @@ class Demands(msgspec.Struct, frozen=True):
     tolerance: float | None = None
     min_runs: int | None = None
     baseline: str | None = None
+    otherwise: str | None = None  # the baseline of rules that nobody gave one
 
 
 def collect(schema: Schema, demands: Demands, *, use_schema: bool = True) -> list[Rule]:
@@ -62,6 +63,8 @@ def collect(schema: Schema, demands: Demands, *, use_schema: bool = True) -> lis
         tables.setdefault(key, {})["required"] = True
         from_flags.add((key, "required"))
     common = _common(demands)
+    if demands.otherwise is not None:
+        tables = {key: {"baseline": demands.otherwise} | table for key, table in tables.items()}
     return [rule for key, table in tables.items() for rule in _rules(key, table, common, from_flags)]
 
 

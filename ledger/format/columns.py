@@ -7,6 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ledger.errors import RESTORE, DamagedFile
+from ledger.format.frame import ATTEMPT_MAX, SEQ_MAX, STEP_LIMIT
+from ledger.format.ids import TIME_MAX
 from ledger.format.names import is_context, is_metric
 from ledger.format.rows import NO_STEP, Key, Rows
 
@@ -27,6 +29,12 @@ _ZSTD_ROWS_MIN = 1000  # below, zstd costs more to set up than all the rest, and
 _PAIRS_MAX = 1 << 20  # of a metric and a context, for which there is always room
 SEGMENT_ROWS_MAX = 4_000_000  # about 32 MB of noisy curves, well below what forges refuse
 _TEXTS = ["run", "metric", "context", "writer"]
+_BOUNDS = {
+    "step": (-STEP_LIMIT, STEP_LIMIT - 1),
+    "time": (-TIME_MAX, TIME_MAX),
+    "seq": (0, SEQ_MAX),
+    "attempt": (0, ATTEMPT_MAX),
+}
 _DELTAS = {"step": "DELTA_BINARY_PACKED", "time": "DELTA_BINARY_PACKED", "seq": "DELTA_BINARY_PACKED"}
 
 
@@ -103,7 +111,7 @@ def decode(data: bytes, name: str, expected: int | None = None) -> tuple[list[st
     """Read a segment; return the runs it holds (one, outside packs) and its rows.
 
     Raises DamagedFile for what is no Parquet file, lacks a column, has other than `expected` rows, or holds a null, a
-    metric name or a context that cannot be.
+    number, a metric name or a context that cannot be.
     """
     try:
         file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=_TEXTS)
@@ -154,12 +162,23 @@ def _rows(table: Any) -> tuple[list[str], Rows]:
     rows = Rows(keys if len(pair) else [], writers)
     rows.key, rows.writer = key.astype(np.int32), writer
     step, no_step = _numbers(table, "step")
+    _check_bounds("step", step if no_step is None else step[~no_step])
     rows.step = step if no_step is None else np.where(no_step, NO_STEP, step)
     rows.time, rows.seq, rows.attempt = (_numbers(table, name)[0] for name in ("time", "seq", "attempt"))
+    for name in ("time", "seq", "attempt"):
+        _check_bounds(name, getattr(rows, name))
     value, undefined = _numbers(table, "value")
     rows.value = value if undefined is None else np.where(undefined, float("nan"), value)
     rows.undefined = np.zeros(len(pair), np.bool_) if undefined is None else undefined
     return runs, rows
+
+
+def _check_bounds(name: str, values: Any) -> None:
+    """Raise ValueError for a number that no writer stores, and that would be another one by computing with it."""
+    low, high = _BOUNDS[name]
+    for found in (int(values.min()), int(values.max())) if len(values) else ():
+        if not low <= found <= high:
+            raise ValueError(f"the column {name} holds {found}; it must be within {low} and {high}")
 
 
 def _column(table: Any, name: str) -> Any:

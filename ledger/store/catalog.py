@@ -3,14 +3,16 @@
 SQLite in the user's cache folder, one file a ledger; it may be deleted at any moment and no answer changes. A run is
 looked at again when the time of its folder changed, or is so young that it could change unseen; then its names, which
 carry the hashes of their contents, tell whether anything is new. Runs with a journal here are folded each time their
-journals grew.
+journals grew. All is held to a checksum; lists are sorted here, since an index of SQLite's could lie unseen.
 """
 
 import hashlib
 import os
 import sqlite3
 import time
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeVar
 from zlib import crc32
 
 import msgspec
@@ -18,19 +20,22 @@ import msgspec
 from ledger.errors import Damage, DamagedFile, NoSuchRun, Undecided
 from ledger.format import layout
 from ledger.store import fold, journal
-from ledger.store.state import RunState
+from ledger.store.state import RunState, decode, encode
 from ledger.store.tree import Tree
 
-VERSION = 2  # of the tables and of RunState: another one starts an empty catalog
+VERSION = 4  # of the tables and of RunState: another one starts an empty catalog
 _YOUNG_NS = 3_000_000_000
+_MANY = 200  # states, for which all are read at once
+# `head` is a packed `Head`; `whole` has the checksum of all of them, in order of id.
 _TABLES = """
-CREATE TABLE run (id TEXT PRIMARY KEY, created INTEGER, name TEXT, retracted INTEGER, modified INTEGER, settled INTEGER,
-                  names BLOB, journals BLOB, state BLOB) WITHOUT ROWID;
-CREATE INDEX run_created ON run (created, id);
-CREATE INDEX run_name ON run (name, created);
+CREATE TABLE run (id TEXT PRIMARY KEY, head BLOB) WITHOUT ROWID;
+CREATE TABLE state (id TEXT PRIMARY KEY, packed BLOB);
+CREATE TABLE whole (checksum INTEGER);
+INSERT INTO whole VALUES (0);
 """
-_LARGE = 1  # the msgpack extension of whole numbers beyond 64 bits, as params may be
-_unpack = msgspec.msgpack.Decoder(RunState, ext_hook=lambda code, data: int(bytes(data))).decode
+# One statement, so that both are of one moment.
+_ALL = "SELECT checksum FROM whole UNION ALL SELECT head FROM run"
+_Found = TypeVar("_Found")
 _pack = msgspec.msgpack.Encoder().encode
 
 
@@ -42,15 +47,23 @@ class _Folder(NamedTuple):
     modified: int
 
 
-class _Row(NamedTuple):
-    """What is to be remembered of a run; `packed` is None where only its times changed."""
+class Head(msgspec.Struct, array_like=True, frozen=True):
+    """What is remembered of a run beside its state, of which it has the checksum.
 
-    found: _Folder
+    `trusted` is the time of the run's folder (ns) that needs no look while it stays so, else -1.
+    """
+
+    id: str
+    trusted: int
+    created: int
+    name: str
+    retracted: bool
     names: bytes
     journals: bytes
-    settled: int
-    state: RunState | None = None
-    packed: bytes | None = None
+    checksum: int
+
+
+_unpack_heads = msgspec.msgpack.Decoder(list[Head]).decode
 
 
 def folder() -> str:
@@ -78,6 +91,8 @@ class Catalog:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self.damaged: dict[str, Damage] = {}
+        self._heads: dict[str, Head] | None = None  # None: to be read
+        self._sorted: list[Head] | None = None  # the same, newest first
         self._db = self._connect()
 
     def _connect(self) -> sqlite3.Connection:
@@ -117,27 +132,47 @@ class Catalog:
     def _begin_again(self) -> None:
         self._db.close()
         self._db = self._replace()
+        self._forget()
         self._refresh()
 
+    def _forget(self) -> None:
+        self._heads = self._sorted = None
+
     def _refresh(self) -> None:
+        self._forget()
+        heads = self._all()
         # Ten thousand runs are told apart from what is remembered by one difference of dicts, not one by one.
-        settled = dict(self._db.execute("SELECT id, modified FROM run WHERE settled = 1 AND journals = x''"))
-        known = {
-            *settled,
-            *(run for (run,) in self._db.execute("SELECT id FROM run WHERE settled = 0 OR journals != x''")),
-        }
         in_flight = set(journal.runs(self.tree))
         now = time.time_ns()
         present = self.tree.run_times()
-        changed = {run for run, _ in present.items() - settled.items() if layout.is_run_folder(run)} | in_flight
-        gone = known - present.keys() - in_flight
+        known = {run: head.trusted for run, head in heads.items()}
+        changed = {run for run, _ in present.items() - known.items() if layout.is_run_folder(run)} | in_flight
+        gone = known.keys() - present.keys() - in_flight
         if changed or gone:
             found = [_Folder(run, self.tree.folder_of(run), present.get(run, 0)) for run in sorted(changed)]
             found = [f for f in found if f.run in in_flight or self.tree.is_folder_or_link(f.path)]
             self._update(found, gone, now)
 
+    def _all(self) -> dict[str, Head]:
+        """Return what is remembered of all runs; raises DatabaseError where it is not what was written."""
+        if self._heads is None:
+            written, *rows = [value for (value,) in self._db.execute(_ALL)] or [None]
+            data = b"".join(row if type(row) is bytes else b"" for row in rows)
+            if crc32(data) != written:
+                raise sqlite3.DatabaseError("the checksum of the catalog does not fit")
+            array = b"\xdd" + len(rows).to_bytes(4, "big") + data  # as msgpack has it
+            self._heads = {head.id: head for head in _unpack_heads(array)}
+        return self._heads
+
+    def _newest(self) -> list[Head]:
+        if self._heads is None or self._sorted is None:
+            self._sorted = sorted(self._checked(self._all).values(), key=attrgetter("created", "id"), reverse=True)
+        return self._sorted
+
     def _update(self, changed: "list[_Folder]", gone: set[str], now: int) -> None:
-        rows: list[_Row] = []
+        heads = self._all()
+        new: dict[str, Head] = {}
+        states: dict[str, bytes] = {}
         for found in changed:
             try:
                 names = digest(self.tree.names(found.path))
@@ -146,32 +181,32 @@ class Catalog:
                 self.damaged[found.run] = damage
                 gone.add(found.run)
                 continue
-            settled = int(found.modified + _YOUNG_NS < now)
-            row = self._db.execute(
-                "SELECT names, journals, modified, settled FROM run WHERE id = ?", (found.run,)
-            ).fetchone()
-            if row is not None and row[0] == names and row[1] == journals:
-                if (row[2], row[3]) != (found.modified, settled):
-                    rows.append(_Row(found, names, journals, settled))
+            trusted = found.modified if found.modified + _YOUNG_NS < now and not journals else -1
+            head = heads.get(found.run)
+            if head is not None and (head.names, head.journals) == (names, journals):
+                if head.trusted != trusted:
+                    new[found.run] = msgspec.structs.replace(head, trusted=trusted)
                 continue
             remembered = self._fold(found.run)
             if remembered is None:
                 gone.add(found.run)
-            else:
-                rows.append(_Row(found, names, journals, settled, *remembered))
+                continue
+            state, states[found.run] = remembered
+            what = (found.run, trusted, state.created, state.name, state.retracted, names, journals)
+            new[found.run] = Head(*what, crc32(states[found.run]))
         try:
-            self._write(rows, gone)
+            self._write(new, states, gone)
         except sqlite3.OperationalError:
             # Busy or full: this answer is kept in memory, the next command tries again.
             memory = _prepare(sqlite3.connect(":memory:", isolation_level=None), self.tables)
             self._db.backup(memory)
             self._db = memory
-            self._write(rows, gone)
+            self._write(new, states, gone)
 
-    def _fold(self, run: str) -> tuple[RunState, bytes] | None:
+    def _fold(self, run: str, tree: Tree | None = None) -> tuple[RunState, bytes] | None:
         """Return the state of a run and how it is remembered; None, and why in `damaged`, where it cannot be read."""
         try:
-            state = fold.fold(self.tree, run)
+            state = fold.fold(tree or self.tree, run)
             packed = encode(state)
             decode(packed)  # what cannot be read back would break the answers about all other runs
             return state, packed
@@ -187,35 +222,26 @@ class Catalog:
             self.damaged[run] = fold.unreadable(run, error)
         return None
 
-    def _write(self, rows: list[_Row], gone: set[str]) -> None:
+    def _write(self, new: dict[str, Head], states: dict[str, bytes], gone: set[str]) -> None:
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            self._db.executemany("DELETE FROM run WHERE id = ?", [(run,) for run in gone])
-            for found, names, journals, settled, state, packed in rows:
-                if state is None:
-                    self._db.execute(
-                        "UPDATE run SET modified = ?, settled = ? WHERE id = ?", (found.modified, settled, found.run)
-                    )
-                else:
-                    self._db.execute(
-                        "INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                        (
-                            found.run,
-                            state.created,
-                            state.name,
-                            int(state.retracted),
-                            found.modified,
-                            settled,
-                            names,
-                            journals,
-                            packed,
-                        ),
-                    )
+            self._forget()  # another process may have written meanwhile
+            heads = {run: head for run, head in self._all().items() if run not in gone}
+            new = {run: h for run, h in new.items() if run in states or (run in heads and _alike(h, heads[run]))}
+            heads |= new
+            for table in ("run", "state"):
+                self._db.executemany(f"DELETE FROM {table} WHERE id = ?", [(run,) for run in gone])
+            self._db.executemany("INSERT OR REPLACE INTO run VALUES (?, ?)", [(run, _pack(new[run])) for run in new])
+            self._db.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", states.items())
+            written = crc32(b"".join(_pack(heads[run]) for run in sorted(heads)))
+            self._db.execute("UPDATE whole SET checksum = ?", (written,))
             self._db.execute("COMMIT")
         except BaseException:
+            self._forget()
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
+        self._heads, self._sorted = heads, None
 
     def _journals(self, run: str) -> bytes:
         """Return what tells whether a run's journals changed: their names, sizes and times."""
@@ -234,71 +260,74 @@ class Catalog:
     def state(self, run: str) -> RunState | None:
         """Return the state of a run by its id, its status as of now; None if there is no such run."""
         self.check(run)
-        found = self._states("SELECT state FROM run WHERE id = ?", run)
+        found = self._states(lambda: [run] if run in self._all() else [])
         return found[0] if found else None
 
     def states(self, *, limit: int | None = None, retracted: bool = False) -> list[RunState]:
         """Return the states of all runs, newest first; the retracted ones instead, if asked for."""
-        return self._states(
-            "SELECT state FROM run WHERE retracted = ? ORDER BY created DESC, id DESC LIMIT ?",
-            int(retracted),
-            -1 if limit is None else limit,
-        )
+        return self._states(lambda: [head.id for head in self._newest() if head.retracted == retracted][:limit])
 
     def ids(self) -> list[tuple[str, str, bool]]:
         """Return (id, name, retracted) of every run, newest first."""
-        rows = self._rows("SELECT id, name, retracted FROM run ORDER BY created DESC, id DESC")
-        return [(id, name, bool(retracted)) for id, name, retracted in rows]
+        return [(head.id, head.name, head.retracted) for head in self._newest()]
 
     def by_name(self, name: str) -> list[str]:
         """Return the ids of the runs of this name that are in view, newest first."""
-        rows = self._rows("SELECT id FROM run WHERE name = ? AND retracted = 0 ORDER BY created DESC, id DESC", name)
-        return [row[0] for row in rows]
+        return [head.id for head in self._newest() if head.name == name and not head.retracted]
 
     def by_prefix(self, prefix: str) -> list[str]:
         """Return the ids that begin with `prefix` (case matters; ids are lower case), newest first, at most 20."""
-        rows = self._rows(
-            "SELECT id FROM run WHERE id >= ? AND id < ? ORDER BY created DESC, id DESC LIMIT 20",
-            prefix,
-            prefix + "\U0010ffff",
-        )
-        return [row[0] for row in rows]
+        return [head.id for head in self._newest() if head.id.startswith(prefix)][:20]
 
     def newest(self, index: int) -> str | None:
         """Return the id of the index-th newest run in view, counted from 1."""
-        rows = self._rows(
-            "SELECT id FROM run WHERE retracted = 0 ORDER BY created DESC, id DESC LIMIT 1 OFFSET ?", index - 1
-        )
-        return rows[0][0] if rows else None
+        in_view = [head.id for head in self._newest() if not head.retracted]
+        return in_view[index - 1] if index <= len(in_view) else None
 
     def folders(self) -> dict[str, bytes]:
         """Return a digest of the names in each run's folder, by the run's id; another one where rows are in flight."""
-        rows = self._rows("SELECT id, names, journals FROM run")
-        return {id: names if not journals else names + journals for id, names, journals in rows}
+        return {head.id: head.names + head.journals for head in self._newest()}
 
     def known(self, run: str, names: list[str]) -> tuple[RunState, bytes] | None:
         """Return what is remembered of a run while its folder held these names and nothing was in flight, if it is."""
-        rows = self._rows("SELECT state FROM run WHERE id = ? AND names = ? AND journals = x''", run, digest(names))
         try:
-            return (decode(rows[0][0]), rows[0][0]) if rows else None
-        except ValueError:
+            head = self._all().get(run)
+            if head is None or head.journals or head.names != digest(names):
+                return None
+            packed = self._packed([run])[run]
+            return decode(packed), packed
+        except (sqlite3.DatabaseError, UnicodeDecodeError, ValueError):
+            self._forget()
             return None
 
-    def _rows(self, query: str, *values: Any) -> list[Any]:
-        try:
-            return self._db.execute(query, values).fetchall()
-        except UnicodeEncodeError:  # a word that was no UTF-8 names no run
-            return []
-        except (sqlite3.DatabaseError, UnicodeDecodeError):
-            self._begin_again()
-            return self._db.execute(query, values).fetchall()
+    def _packed(self, runs: list[str]) -> dict[str, bytes]:
+        """Return the states of runs as they are remembered; raises ValueError where one is not what was written."""
+        if len(runs) > _MANY:
+            found = dict(self._db.execute("SELECT id, packed FROM state"))
+        else:
+            query = "SELECT packed FROM state WHERE id = ?"
+            found = {run: packed for run in runs for (packed,) in self._db.execute(query, (run,))}
+        heads = self._all()
+        for run in runs:
+            hold(found.get(run), heads[run].checksum)
+        return found
 
-    def _states(self, query: str, *values: Any) -> list[RunState]:
-        try:
-            states = [decode(data) for (data,) in self._rows(query, *values)]
-        except ValueError:
-            self._begin_again()
-            states = [decode(data) for (data,) in self._rows(query, *values)]
+    def _checked(self, look: Callable[[], _Found]) -> _Found:
+        """Return what is found; what another process wrote meanwhile is read, what is damaged is made again."""
+        for again in (self._forget, self._begin_again):
+            try:
+                return look()
+            except (sqlite3.DatabaseError, UnicodeDecodeError, ValueError):
+                again()
+        return look()
+
+    def _states(self, chosen: Callable[[], list[str]]) -> list[RunState]:
+        def look() -> list[RunState]:
+            runs = chosen()
+            packed = self._packed(runs)
+            return [decode(packed[run]) for run in runs]
+
+        states = self._checked(look)
         for state in states:
             if state.status == "open":
                 state.status = fold.status_of(self.tree, state)
@@ -310,36 +339,20 @@ def digest(names: list[str]) -> bytes:
     return hashlib.sha256(os.fsencode("\n".join(names))).digest()
 
 
-def encode(state: RunState) -> bytes:
-    """Return a state as it is remembered; raises DamagedFile for a number that no honest writer stores."""
-    try:
-        data = _pack(state)
-    except OverflowError:
-        try:
-            fields = {
-                name: _without_large(getattr(state, name)) for name in ("params", "git", "program", "predictions")
-            }
-            data = _pack(msgspec.structs.replace(state, **fields))
-        except OverflowError:
-            raise DamagedFile(f"an entry of run {state.id} holds a number beyond 64 bits") from None
-    return crc32(data).to_bytes(4, "little") + data
+def _alike(one: Head, other: Head) -> bool:
+    """Say whether two heads are of one state: else another process has written meanwhile."""
+    return (one.names, one.journals, one.checksum) == (other.names, other.journals, other.checksum)
 
 
-def decode(data: bytes) -> RunState:
-    """Return a remembered state; raises ValueError where it is not what was written."""
-    if crc32(data[4:]) != int.from_bytes(data[:4], "little"):
-        raise ValueError("the checksum does not fit")
-    return _unpack(data[4:])
+def hold(packed: Any, expected: int) -> None:
+    """Hold a remembered state to its checksum; raises ValueError where it is not what was written."""
+    if not isinstance(packed, bytes) or crc32(packed) != expected:
+        raise ValueError("the checksum of a remembered state does not fit")
 
 
-def _without_large(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_large(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_without_large(inner) for inner in value]
-    if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return msgspec.msgpack.Ext(_LARGE, str(value).encode())
-    return value
+def checksum(row: Sequence[Any]) -> int:
+    """Return the checksum of a row."""
+    return crc32(_pack(row))
 
 
 def _prepare(db: sqlite3.Connection, tables: str) -> sqlite3.Connection:

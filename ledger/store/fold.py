@@ -6,11 +6,13 @@ than not at all; a file that has gone since it was listed makes the whole look s
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 from ledger.errors import RESTORE, Damage, DamagedFile, LedgerError, NoSuchRun, counted, warn
 from ledger.format import entries as form
 from ledger.format import layout
 from ledger.format.names import metric_key
-from ledger.store import blobs, entries, journal, segments, state
+from ledger.store import attached, blobs, entries, journal, segments, state
 from ledger.store.tree import Tree
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ class Gathered(NamedTuple):
     retracted: set[str]
     parts: "list[Rows]"
     charts: list[form.ChartRef]
-    predictions: list[dict[str, Any]]
+    predictions: list[form.PredictionsRef]
     reasons: dict[tuple[str, int], str]
     notices: list[str]
     opened: form.Open | None
@@ -67,7 +69,8 @@ def _gather(tree: Tree, run: str, with_rows: bool) -> Gathered:
         followed = counted(len(missing), "entry", "entries")
         notices.append(f"history is incomplete: it lacks {followed} that others followed")
     retracted = entries.retracted(found)
-    parts, charts, predictions = [], [], []
+    parts, charts = [], []
+    predictions: list[form.PredictionsRef] = []
     reasons: dict[tuple[str, int], str] = {}
     brought: set[str] = set()  # by an entry before: few bytes of entries that name a file often must not cost much
     newest = max((read.entry.time_us for read in found), default=0)
@@ -96,6 +99,7 @@ def _gather(tree: Tree, run: str, with_rows: bool) -> Gathered:
         parts.append(content.rows)
         reasons.update({(header.writer, seq): reason for seq, reason in content.reasons.items()})
         charts += [chart_ref(chart, header) for chart in content.charts]
+        predictions += [predictions_ref(item, header) for item in content.predictions]
         newest = max(newest, content.last_time)
         notices += [f"{item.path}: {end - start} bytes at {start} are damaged" for start, end in content.gaps]
     return Gathered(
@@ -111,6 +115,12 @@ def chart_ref(chart: Any, header: Any) -> form.ChartRef:
         )
     except TypeError as error:
         raise DamagedFile(f"a journal of run {header.run} holds a chart that cannot be read: {error}") from None
+
+
+def predictions_ref(found: Any, header: Any) -> form.PredictionsRef:
+    """Return predictions of a journal, whose frame was found sound, as an entry would hold them."""
+    ours = {"time": found.time, "writer": header.writer, "seq": found.seq, "attempt": header.attempt}
+    return msgspec.convert({**found.fields, **ours}, form.PredictionsRef)
 
 
 def _opened(found: list[entries.Read], loaded: list[journal.Loaded]) -> form.Open | None:
@@ -216,8 +226,8 @@ def fold(tree: Tree, run: str) -> state.RunState:
         git=opened.git if opened else None,
         program=opened.program if opened else {},
         metrics=metrics,
-        charts=_charts(gathered.charts, resumes),
-        predictions=gathered.predictions,
+        charts=attached.charts(gathered.charts, resumes),
+        predictions=attached.predictions(gathered.predictions, resumes),
         entries=[_note(read, retracted) for read in found],
         attempts=max((a.number for a in resumes), default=1),
         exit_status=close.exit_status if close else None,
@@ -315,36 +325,6 @@ def _set_param(params: dict[str, Any], path: str, value: Any) -> None:
     inner = dict(inner) if isinstance(inner, dict) else {}
     _set_param(inner, rest, value)
     params[first] = inner
-
-
-def _charts(refs: list[form.ChartRef], resumes: list[Any]) -> list[state.Chart]:
-    """Return the shown charts: one a (name, context, step), the newest; replaced by later attempts as rows are."""
-    replaced: dict[tuple[int, str, str | None], int] = {}
-    for ref in refs:
-        if ref.step is not None and ref.attempt > 1:
-            key = (ref.attempt, ref.name, ref.context)
-            replaced[key] = min(ref.step, replaced.get(key, ref.step))
-    shown: dict[tuple[str, str, int], form.ChartRef] = {}
-    for ref in refs:
-        if ref.step is not None and any(
-            _replaces(resume, replaced.get((resume.number, ref.name, ref.context)), ref) for resume in resumes
-        ):
-            continue
-        place = (ref.name, ref.context or "", 2**63 if ref.step is None else ref.step)
-        old = shown.get(place)
-        if old is None or (old.time, old.writer, old.seq) < (ref.time, ref.writer, ref.seq):
-            shown[place] = ref
-    return [
-        state.Chart(r.name, r.context, r.step, r.blob, r.extension, r.media_type, r.bytes, r.caption, r.time)
-        for _, r in sorted(shown.items())
-    ]
-
-
-def _replaces(resume: Any, first: int | None, ref: form.ChartRef) -> bool:
-    """Say whether a resumed attempt, whose first step of this chart is `first`, replaces an earlier chart."""
-    starts = [step for step in (first, resume.step) if step is not None]
-    earlier = 0 < ref.attempt < resume.number or (ref.attempt == 0 and ref.time < resume.time)
-    return bool(starts) and earlier and ref.step is not None and ref.step >= min(starts)
 
 
 def _note(read: entries.Read, retracted: set[str]) -> state.EntryNote:

@@ -42,6 +42,22 @@ def stored(parts: list[Rows]) -> Rows:
     return rows
 
 
+def held(rows: Rows, others: Rows) -> npt.NDArray[np.bool_]:
+    """Say of each row whether `others` have it too, equal in every column, its value bit for bit."""
+    mine = np.isin(np.array(others.writers), rows.writers)[others.writer] if len(others) else np.zeros(0, np.bool_)
+    both = concat([rows, others.take(mine)])
+    columns = [getattr(both, column) for column in COLUMNS]
+    columns[COLUMNS.index("value")] = both.value.view(np.int64)
+    order = np.lexsort(columns)
+    differs = np.zeros(len(both), np.bool_)
+    for column in columns:
+        values = column[order]
+        differs[1:] |= values[1:] != values[:-1]
+    content = np.zeros(len(both), np.int64)
+    content[order] = np.cumsum(differs)
+    return np.isin(content[: len(rows)], content[len(rows) :])
+
+
 def valid(rows: Rows, attempts: list[Attempt]) -> Rows:
     """Return the rows that no later attempt replaced.
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from ledger.errors import DamagedFile
+
 
 class Summary(msgspec.Struct, frozen=True, array_like=True):
     """One metric of one run, over its shown values in order of step.
@@ -45,6 +47,26 @@ class Chart(msgspec.Struct, frozen=True, array_like=True):
     time: int
 
 
+class PredictedColumn(msgspec.Struct, frozen=True, array_like=True):
+    """One column of predictions: the blob that holds it, the digest of its values, and their type."""
+
+    blob: str  # sha256, 64 hex digits
+    digest: str
+    dtype: str
+
+
+class Predictions(msgspec.Struct, frozen=True, array_like=True):
+    """Shown predictions of a run: of a split, perhaps a context and a step. Batches of one place stand side by side."""
+
+    split: str | None
+    context: str | None
+    step: int | None
+    rows: int
+    columns: dict[str, PredictedColumn]
+    labels: list[str | bool | int | float] | None  # classes, in the order of a row's scores
+    time: int
+
+
 class EntryNote(msgspec.Struct, frozen=True, array_like=True):
     """One entry of a run, as `show` lists it."""
 
@@ -76,7 +98,7 @@ class RunState(msgspec.Struct, array_like=True):
     program: dict[str, Any]
     metrics: dict[str, Summary]
     charts: list[Chart]
-    predictions: list[dict[str, Any]]
+    predictions: list[Predictions]
     entries: list[EntryNote]
     attempts: int = 1
     exit_status: int | None = None
@@ -84,3 +106,37 @@ class RunState(msgspec.Struct, array_like=True):
     retracted: bool = False
     conflicts: list[str] = msgspec.field(default_factory=list)  # annotations set to different values at once
     notices: list[str] = msgspec.field(default_factory=list)  # skipped entries, gaps, missing files
+
+
+_LARGE = 1  # the msgpack extension of whole numbers beyond 64 bits, as params may be
+_unpack = msgspec.msgpack.Decoder(RunState, ext_hook=lambda code, data: int(bytes(data))).decode
+_pack = msgspec.msgpack.Encoder().encode
+
+
+def encode(state: RunState) -> bytes:
+    """Return a state as it is remembered; raises DamagedFile for a number that no honest writer stores."""
+    try:
+        return _pack(state)
+    except OverflowError:
+        names = ("params", "git", "program", "predictions")
+        try:
+            return _pack(
+                msgspec.structs.replace(state, **{name: _without_large(getattr(state, name)) for name in names})
+            )
+        except OverflowError:
+            raise DamagedFile(f"an entry of run {state.id} holds a number beyond 64 bits") from None
+
+
+def decode(data: bytes) -> RunState:
+    """Return a remembered state."""
+    return _unpack(data)
+
+
+def _without_large(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_large(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_large(inner) for inner in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return msgspec.msgpack.Ext(_LARGE, str(value).encode())
+    return value

@@ -15,7 +15,7 @@ from zlib import crc32
 
 from ledger.errors import DamagedFile, StorageFault, warn
 from ledger.format import frame, layout
-from ledger.format.frame import CHART, HEAD, MAGIC, ROWS, Header, encode_payload
+from ledger.format.frame import CHART, HEAD, MAGIC, PREDICTIONS, ROWS, Header, encode_payload
 from ledger.store import files, journal
 from ledger.store.tree import Tree
 
@@ -27,6 +27,7 @@ SYNC_US = 5_000_000  # a power cut takes at most the rows of the last 5 s (and o
 # What comes when it is full is given up and counted; what came before is kept, so that the rows up to there are whole.
 PENDING_MAX = 64 << 20
 _TAIL = 1 << 16
+_PLACED = (ROWS, CHART, PREDICTIONS)  # frames that have seqs
 _pack = HEAD.pack
 _now = clock.time_ns
 
@@ -117,8 +118,15 @@ class Writer:
 
     def chart(self, fields: dict[str, Any]) -> None:
         """Append a chart: the fields of an `entries.ChartRef` but for time, writer, seq and attempt."""
+        self._place(CHART, fields)
+
+    def predictions(self, fields: dict[str, Any]) -> None:
+        """Append predictions: the fields of an `entries.PredictionsRef` but for time, writer, seq and attempt."""
+        self._place(PREDICTIONS, fields)
+
+    def _place(self, kind: int, fields: dict[str, Any]) -> None:
         self.time = max(now_us(), self.time)
-        data = frame.encode_frame(encode_payload((CHART, self.seq, self.time, fields)), self._salt)
+        data = frame.encode_frame(encode_payload((kind, self.seq, self.time, fields)), self._salt)
         self.seq += 1
         self._append_late(data)
 
@@ -245,7 +253,7 @@ class Writer:
 class SharedWriter:
     """One call of the shell on a shared journal: locks it, goes on where the last call ended, and lets it go.
 
-    Use as a context manager; `rows` and `chart` append within it.
+    Use as a context manager; `rows`, `chart` and `predictions` append within it.
     """
 
     def __init__(self, tree: Tree, run: str, attempt: int, *, since: int) -> None:
@@ -299,7 +307,7 @@ class SharedWriter:
         while last is None and base > 0:
             base = max(0, base - _TAIL if base == end else 0)
             last = frame.last_frame(files.read_at(fd, base, end - base), self.salt)
-        if last is None or last.payload[0] not in (frame.HEADER, ROWS, CHART) or not frame.is_sound(last.payload):
+        if last is None or last.payload[0] not in (frame.HEADER, *_PLACED) or not frame.is_sound(last.payload):
             return False
         if last.payload[0] == frame.HEADER and base + last.start != frame.PREFIX_SIZE:
             return False
@@ -324,8 +332,15 @@ class SharedWriter:
 
     def chart(self, fields: dict[str, Any]) -> None:
         """Append a chart."""
+        self._place(CHART, fields)
+
+    def predictions(self, fields: dict[str, Any]) -> None:
+        """Append predictions."""
+        self._place(PREDICTIONS, fields)
+
+    def _place(self, kind: int, fields: dict[str, Any]) -> None:
         self.time = max(now_us(), self.time)
-        self._append((CHART, self.seq, self.time, fields))
+        self._append((kind, self.seq, self.time, fields))
         self.seq += 1
 
     def _append(self, payload: Any) -> None:
@@ -342,7 +357,7 @@ def _after(last: frame.Frame) -> tuple[int, int]:
     kind = last.payload[0]
     if kind == ROWS:
         return last.payload[1] + len(last.payload[5]), last.payload[2]
-    if kind == CHART:
+    if kind in (CHART, PREDICTIONS):
         return last.payload[1] + 1, last.payload[2]
     return 0, int(last.payload[1]["time"])
 

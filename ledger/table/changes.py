@@ -43,7 +43,10 @@ class Side(NamedTuple):
     @property
     def label(self) -> str:
         """What to call it in a sentence."""
-        return "the work tree" if self.rev is None else f"{self.rev} ({(self.commit or '')[:8]})"
+        if self.rev is None:
+            return "the work tree"
+        commit = self.commit or ""
+        return self.rev if commit.startswith(self.rev) else f"{self.rev} ({commit[:8]})"
 
 
 class RunChange(msgspec.Struct, frozen=True):

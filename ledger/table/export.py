@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from typing import IO, Any
 
+from ledger.errors import Damage
 from ledger.format.ids import rfc3339
 from ledger.format.names import canonical_context
 from ledger.table import frames
@@ -13,15 +14,15 @@ from ledger.table.frames import Source
 _FIELDS = ("run", "metric", "context", "step", "time", "value", "undefined")
 
 
-def write(runs: Sequence[Source], form: str, file: IO[bytes]) -> None:
-    """Write rows to an open file as `jsonl`, `csv` or `parquet`."""
+def write(runs: Sequence[Source], form: str, file: IO[bytes], damaged: dict[str, Damage] | None = None) -> None:
+    """Write rows to an open file as `jsonl`, `csv` or `parquet`; runs that cannot be read: see `frames.rows_of`."""
     if form == "parquet":
-        file.write(frames.parquet(runs))
+        file.write(frames.parquet(runs, damaged=damaged))
         return
     if form == "csv":
         file.write((",".join(_FIELDS) + "\n").encode())
     encode = _csv if form == "csv" else _json
-    for row in frames.plain(runs):
+    for row in frames.plain(runs, damaged=damaged):
         row["time"] = rfc3339(row["time"])
         file.write(encode(row).encode())
 

@@ -77,6 +77,10 @@ class Filter:
         self.check(states, schema)
         return [state for state in states if self._root(state, schema)]
 
+    def fits(self, state: RunState, schema: "Schema") -> bool:
+        """Say whether a run passes, without `check`."""
+        return bool(self._root(state, schema))
+
     def check(self, states: Sequence[RunState], schema: "Schema") -> None:
         """Raise InvalidFilter for a metric or parameter that no run has.
 

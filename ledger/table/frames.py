@@ -10,6 +10,8 @@ from ledger.store.tree import Tree
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ledger.format.rows import Rows
+
 
 class Source(NamedTuple):
     """Where the rows of a run are: what it is called in the table, the tree that has it, and its id there."""
@@ -22,8 +24,37 @@ class Source(NamedTuple):
 COLUMNS = ("run", "metric", "context", "step", "time", "value", "undefined")
 
 
-def frame(runs: Sequence[Source], which: str = "shown") -> "pd.DataFrame":
-    """Return the rows of runs, sorted by metric, context and step within each run, as a DataFrame.
+def rows_of(
+    runs: Sequence[Source], which: str, damaged: dict[str, Damage] | None = None
+) -> Iterator[tuple[Source, "Rows", dict[tuple[str, int], str]]]:
+    """Yield the rows of runs and the reasons of undefined ones. The catalog may not know that files were damaged since.
+
+    With `damaged`, a run that cannot be read is left out with a warning, and noted there by its label; without, its
+    damage is raised when the other runs are done.
+    """
+    lost: Damage | None = None
+    for run in runs:
+        try:
+            rows, reasons = fold.rows(run.tree, run.id, which)
+        except (Damage, OSError) as error:
+            damage = error if isinstance(error, Damage) else fold.unreadable(run.id, error)
+            if damaged is not None:
+                damaged[run.label] = damage
+                warn(f"left out: run {run.label}: {damage}")
+                continue
+            if not isinstance(error, Damage):
+                raise
+            if lost is not None:
+                warn(str(lost))
+            lost = damage
+            continue
+        yield run, rows, reasons
+    if lost is not None:
+        raise lost
+
+
+def frame(runs: Sequence[Source], which: str = "shown", damaged: dict[str, Damage] | None = None) -> "pd.DataFrame":
+    """Return the rows of runs, sorted by metric, context and step within each run, as a DataFrame; see `rows_of`.
 
     Columns: run, metric, context (canonical JSON or missing), step (Int64, missing for null), time (datetime64[us,
     UTC]), value (float64), undefined (the reason, else missing).
@@ -34,8 +65,7 @@ def frame(runs: Sequence[Source], which: str = "shown") -> "pd.DataFrame":
     from ledger.format.rows import NO_STEP
 
     parts = []
-    for run in runs:
-        rows, reasons = fold.rows(run.tree, run.id, which)
+    for run, rows, reasons in rows_of(runs, which, damaged):
         n = len(rows)
         metrics = np.array([name for name, _ in rows.keys] or [""], dtype=object)
         contexts = np.array([context for _, context in rows.keys] or [None], dtype=object)
@@ -72,24 +102,18 @@ def frame(runs: Sequence[Source], which: str = "shown") -> "pd.DataFrame":
     )
 
 
-def plain(runs: Sequence[Source], which: str = "valid") -> Iterator[dict[str, Any]]:
+def plain(
+    runs: Sequence[Source], which: str = "valid", damaged: dict[str, Damage] | None = None
+) -> Iterator[dict[str, Any]]:
     """Yield the rows of runs as plain values: run, metric, context (a mapping), step, time (us), value, undefined.
 
-    Absent ones are left out; `value` is None for an undefined one. Damage is raised when the other runs are done.
+    Absent ones are left out; `value` is None for an undefined one. Runs that cannot be read: see `rows_of`.
     """
     import json
 
     from ledger.format.rows import NO_STEP
 
-    damaged = None
-    for run in runs:
-        try:
-            rows, reasons = fold.rows(run.tree, run.id, which)
-        except Damage as damage:  # of which the catalog did not know: the other runs first
-            if damaged is not None:
-                warn(str(damaged))
-            damaged = damage
-            continue
+    for run, rows, reasons in rows_of(runs, which, damaged):
         contexts = [None if context is None else json.loads(context) for _, context in rows.keys]
         columns = (rows.key, rows.step, rows.time, rows.value, rows.undefined, rows.writer, rows.seq)
         for key, step, time, value, undefined, writer, seq in zip(*(c.tolist() for c in columns), strict=True):
@@ -103,12 +127,10 @@ def plain(runs: Sequence[Source], which: str = "valid") -> Iterator[dict[str, An
             if undefined:
                 row["undefined"] = reasons.get((rows.writers[writer], seq), "undefined")
             yield row
-    if damaged is not None:
-        raise damaged
 
 
-def parquet(runs: Sequence[Source], which: str = "valid") -> bytes:
-    """Return the rows of runs as one Parquet file, in the columns of a segment."""
+def parquet(runs: Sequence[Source], which: str = "valid", damaged: dict[str, Damage] | None = None) -> bytes:
+    """Return the rows of runs as one Parquet file, in the columns of a segment; see `rows_of`."""
     from ledger.format import columns as segment
 
-    return segment.encode_many([(run.label, fold.rows(run.tree, run.id, which)[0]) for run in runs])
+    return segment.encode_many([(run.label, rows) for run, rows, _ in rows_of(runs, which, damaged)])

@@ -48,8 +48,10 @@ def render_diff(
         sides = [[word, str(code.get(word) or "-")[:12]] for word in ("old", "new")]
         sections.append(render_table(["", "commit"], sides, color=color, width=width))
     if files := code.get("files"):
-        rows = [[file["path"], *(_lines(file[key]) for key in ("added", "deleted"))] for file in files[:_RUNS_SHOWN]]
-        sections.append(render_table(["file", "added", "deleted"], rows, align="Lrr", color=color, width=width))
+        lines = [[file["path"], *(_lines(file[key]) for key in ("added", "deleted"))] for file in files[:_RUNS_SHOWN]]
+        sections.append(render_table(["file", "added", "deleted"], lines, align="Lrr", color=color, width=width))
+        if more := len(files) - len(lines):
+            sections[-1] += paint(f"(and {numbers.plural(more, 'more file')}: see --json)", "dim", color) + "\n"
     words = ["added", "removed", "changed", *(["same"] if show_all else [])]
     changed = [[str(chart), word] for word in words for chart in charts.get(word) or ()]
     if changed:
@@ -109,7 +111,7 @@ def _lines(count: int | None) -> str:
 
 
 def summary_line(diff: Mapping[str, Any]) -> str:
-    """Say in one line what became of a ledger: `main (1c7c1de1) -> the work tree: 2 runs added, 1 changed`."""
+    """Say in one line what became of a ledger: `main (1c7c1de1) → the work tree: 2 runs added, 1 changed`."""
     runs = diff["runs"]
     parts = [
         f"{numbers.plural(len(runs[kind]), 'run')} {kind}" for kind in ("added", "removed", "changed") if runs[kind]
@@ -117,7 +119,13 @@ def summary_line(diff: Mapping[str, Any]) -> str:
     verdicts = [row["verdict"] for run in runs["changed"] for row in run["metrics"].values()]
     counts = [f"{verdicts.count(word)} {word}" for word in ("worse", "better") if word in verdicts]
     cells = f" ({numbers.plural(len(verdicts), 'metric')}: {', '.join(counts)})" if counts else ""
-    return f"{_side(diff['a'])} -> {_side(diff['b'])}: {', '.join(parts) or 'no run changed'}{cells}"
+    return f"{_span(diff['a'], diff['b'])}: {', '.join(parts) or 'no run changed'}{cells}"
+
+
+def _span(a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
+    if "..." in str(a.get("rev", "")):  # the commit is where the two went apart, which no word names
+        return f"{a['rev']} ({str(a['commit'])[:8]} → {str(b['commit'])[:8]})"
+    return f"{_side(a)} → {_side(b)}"
 
 
 def _side(side: Mapping[str, Any]) -> str:
@@ -152,19 +160,27 @@ def render_changes(
 
 
 def changes_markdown(diff: Mapping[str, Any], goals: Mapping[str, str | None]) -> str:
-    """Write `ledger diff` of two states of a ledger as Markdown, for a pull request."""
+    """Write `ledger diff` of two states of a ledger as Markdown."""
     sections = [markdown(summary_line(diff)) + "\n"]
     for word in ("added", "removed"):
         if rows := diff["runs"][word]:
             headings, cells = _run_rows(rows, goals)
             table = markdown_table([word, *headings[1:]], cells, "lll" + "r" * (len(headings) - 3))
-            sections.append(table + _left_out(rows, color=False))
+            left = _left_out(rows, color=False)
+            sections.append(f"{table}\n{left}" if left else table)  # right below the table it would be a row of it
+    return "\n".join([*sections, *filter(None, (changed_section(diff, goals), other_section(diff)))])
+
+
+def changed_section(diff: Mapping[str, Any], goals: Mapping[str, str | None]) -> str:
+    """Write the changed cells of a difference as a Markdown table; nothing where there are none."""
     headings, cells = _cell_rows(diff, goals)
-    if cells:
-        sections.append(markdown_table(headings, cells, "llrrrl"))
-    if others := list(_others(diff)):
-        sections.append(markdown_table(["run", "what else changed"], others, "ll"))
-    return "\n".join(sections)
+    return markdown_table(headings, cells, "llrrrl") if cells else ""
+
+
+def other_section(diff: Mapping[str, Any]) -> str:
+    """Write what changed besides metrics as a Markdown table; nothing where there is nothing."""
+    others = list(_others(diff))
+    return markdown_table(["run", "what else changed"], others, "ll") if others else ""
 
 
 def render_stat(diff: Mapping[str, Any]) -> str:
@@ -199,18 +215,25 @@ def _run_rows(
     rows: Sequence[Mapping[str, Any]], goals: Mapping[str, str | None]
 ) -> tuple[list[str], list[list[Cell | str]]]:
     """Return headings and cells of runs that were added or removed: name, id, status and the metrics most have."""
-    shown = rows[:_RUNS_SHOWN]
-    counts: dict[str, int] = {}
-    for run in rows:
-        for key in run.get("metrics", ()):
-            counts[key] = counts.get(key, 0) + 1
-    keys = sorted(sorted(counts, key=lambda key: (-counts[key], key))[:_METRICS_SHOWN])
+    keys, shown, _ = metric_columns(rows)
     columns = [numbers.column([_number(run["metrics"].get(key)) for run in shown]) for key in keys]
     cells: list[list[Cell | str]] = [
         [run["name"], run["id"].rpartition("-")[2][:8], run.get("status", "-"), *(column[i] for column in columns)]
         for i, run in enumerate(shown)
     ]
     return ["run", "id", "status", *(metric_heading(key, goals.get(key)) for key in keys)], cells
+
+
+def metric_columns(
+    rows: Sequence[Mapping[str, Any]],
+) -> tuple[list[str], Sequence[Mapping[str, Any]], int]:
+    """Return the metrics that most runs have, the runs to show, and how many more there are."""
+    counts: dict[str, int] = {}
+    for run in rows:
+        for key in run.get("metrics", ()):
+            counts[key] = counts.get(key, 0) + 1
+    keys = sorted(sorted(counts, key=lambda key: (-counts[key], key))[:_METRICS_SHOWN])
+    return keys, rows[:_RUNS_SHOWN], max(0, len(rows) - _RUNS_SHOWN)
 
 
 def _left_out(rows: Sequence[Any], color: bool) -> str:
@@ -226,6 +249,8 @@ def _cell_rows(diff: Mapping[str, Any], goals: Mapping[str, str | None]) -> tupl
         for i, (key, row) in enumerate(_worst_first(run["metrics"])):
             name = names[run["run"]] if i == 0 else ""
             cells.append([name, *_diff_row(metric_heading(key, goals.get(key)), row)])
+            if "old" not in row or "new" not in row:
+                cells[-1][-1] = "gone" if "old" in row else "new"
     return ["changed", *_DIFF_HEADINGS], cells
 
 

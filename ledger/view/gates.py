@@ -10,12 +10,13 @@ from ledger.view.rows import Cell, clean, markdown_table, paint, render_table
 
 if TYPE_CHECKING:
     from ledger.derive.gates import Check, Outcome
+    from ledger.store.state import RunState
 
 _SIGNS = {"fail": "✗ fail", "undecided": "? undecided", "pass": "✓ pass"}
 _STYLES = {"fail": "worse", "undecided": "warn", "pass": "better"}
 _COUNTED = {"fail": "failed", "undecided": "undecided", "pass": "passed"}
-_HEADINGS = ["verdict", "metric", "rule", "run", "value", "baseline", "diff", "interval", "why"]
-_ALIGN = "LlLl...Ll"
+_HEADINGS = ["verdict", "metric", "rule", "run", "value", "against", "baseline", "diff", "interval", "why"]
+_ALIGN = "LlLl.l..Ll"
 
 
 def render_outcome(outcome: Outcome, *, color: bool = False, width: int | None = None) -> str:
@@ -84,6 +85,7 @@ def _row(check: Check) -> list[Cell | str]:
         rule_text(check),
         runs_text(check),
         value,
+        _against(check),
         old,
         diff,
         "-" if check.ci is None else f"[{low_text}, {high_text}]",
@@ -103,14 +105,24 @@ def _exact(value: float) -> str:
 
 def runs_text(check: Check) -> str:
     """Write which runs a check is about: the name of one, or of a group of repeats and how many they are."""
-    if not check.runs:
+    return _several(check.runs) if check.runs else "-"
+
+
+def _against(check: Check) -> str:
+    """Write which runs the baseline's value is from, a revision before the first of them."""
+    if check.baseline is None or not check.baseline_runs:
         return "-"
-    names = list(dict.fromkeys(run.name for run in check.runs))
-    revision = check.runs[0].id.rpartition(":")
-    first = "".join(revision[:2]) + names[0]
-    if len(check.runs) == 1:
+    text = _several(check.baseline_runs)
+    known = ":" in check.baseline_runs[0].id or check.baseline in (text, check.baseline_runs[0].id)
+    return text if known or check.baseline.startswith("run:") else f"{check.baseline}:{text}"
+
+
+def _several(runs: Sequence[RunState]) -> str:
+    names = list(dict.fromkeys(run.name for run in runs))
+    first = "".join(runs[0].id.rpartition(":")[:2]) + names[0]
+    if len(runs) == 1:
         return first
-    return f"{first} × {len(check.runs)}" if len(names) == 1 else f"{first} and {len(check.runs) - 1} more"
+    return f"{first} × {len(runs)}" if len(names) == 1 else f"{first} and {len(runs) - 1} more"
 
 
 def junit(outcome: Outcome) -> str:

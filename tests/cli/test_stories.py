@@ -14,10 +14,15 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+# Loaded before any story, so that all runs of one note the same packages, whichever tests ran before.
+for name in ("numpy", "pandas", "pyarrow.parquet", "matplotlib"):
+    import_module(name)
 
 STORIES = Path(__file__).parent / "stories"
 NAMES = sorted(path.stem for path in STORIES.glob("*.txt"))

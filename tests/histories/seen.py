@@ -117,13 +117,9 @@ class Seen:
         return left
 
     def unsealed(self, journals: Iterable[Journal]) -> set[Row]:
-        """Return the rows of journals that a sealer must take up: those whose seq no entry covers."""
-        ranges = [covered for said in self.said.values() for covered in said.body.get("writers", ())]
-
-        def is_sealed(row: Row) -> bool:
-            return any(r["writer"] == row.writer and r["first"] <= row.seq <= r["last"] for r in ranges)
-
-        return {row for journal in journals for row in journal.rows if not is_sealed(row)}
+        """Return the rows of journals that a sealer must take up: those that no entry holds, whatever it covers."""
+        held = set[Row]().union(*(said.rows for said in self.said.values()))
+        return set[Row]().union(*(journal.rows for journal in journals)) - held
 
     def shown(self) -> set[Row]:
         """Return the newest row of each place."""

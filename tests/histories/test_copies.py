@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import ledger
 from ledger.errors import RunRetracted
@@ -78,6 +78,7 @@ class Copies(RuleBasedStateMachine):
         self.values = itertools.count(1)
         self.copies: list[model.Copy] = []
         self.most = 3
+        self.acknowledged: dict[str, set[model.Row]] = {}
         self.unions = itertools.count()
 
     def teardown(self) -> None:
@@ -191,7 +192,7 @@ class Copies(RuleBasedStateMachine):
         self, which: int, number: int, metric: str, context: dict[str, int] | None, step: int | None, clock: int
     ) -> None:
         """The process that holds a run logs a row."""
-        copy, _, seen = self.pick(which, number, clock)
+        copy, run, seen = self.pick(which, number, clock)
         held = [item for item in seen.journals.items() if item[1].run is not None]
         for name, journal in held:
             for _ in range(1 + clock % 3):
@@ -204,6 +205,7 @@ class Copies(RuleBasedStateMachine):
                 seq = len(journal.rows)
                 row = model.Row(metric, model.text(context), step, journal.time, value, journal.attempt, name, seq)
                 journal.rows.append(row)
+                self.acknowledged.setdefault(run, set()).add(row)
                 copy.check()
 
     @rule(which=WHICH, number=WHICH, metric=METRICS, context=CONTEXTS, step=STEPS, clock=CLOCKS)
@@ -224,7 +226,8 @@ class Copies(RuleBasedStateMachine):
             def late(body: dict[str, Any], when: int) -> list[model.Row]:
                 return [model.Row(*here, when, value, 0, body["writers"][0]["writer"], 0)]
 
-            self.learn(copy, run, {"kind": "rows", "late": True, "reason": "late"}, rows=late)
+            (said,) = self.learn(copy, run, {"kind": "rows", "late": True, "reason": "late"}, rows=late)
+            self.acknowledged.setdefault(run, set()).update(said.rows)
         else:
             fit = [j for _, j in sorted(seen.journals.items()) if j.shared and j.attempt == seen.attempt()]
             journal = fit[0] if fit else self.journal(copy, run, shared=True, owner=False)
@@ -232,6 +235,7 @@ class Copies(RuleBasedStateMachine):
             journal.time = max(clock + BEGINNING, newest + 1)
             seq = journal.rows[-1].seq + 1 if journal.rows else 0
             journal.rows.append(model.Row(*here, journal.time, value, journal.attempt, name, seq))
+            self.acknowledged.setdefault(run, set()).add(journal.rows[-1])
         copy.check()
 
     @rule(which=WHICH, number=WHICH, status=st.sampled_from(["finished", "failed"]), clock=CLOCKS)
@@ -413,6 +417,26 @@ class Copies(RuleBasedStateMachine):
         self.bring(source, target, True)
         self.take_up(target, clock)
         self.bring(target, source, False)
+
+    @rule(source=WHICH, into=WHICH, number=WHICH, steps=st.tuples(STEPS, STEPS), clock=CLOCKS)
+    def go_on_twice(self, source: int, into: int, number: int, steps: tuple[int | None, ...], clock: int) -> None:
+        """Two copies go on with one journal, the one is sealed and then told to the other, which seals its own."""
+        two = self.two(source, into)
+        run = sorted(self.copies[two[0]].runs)[number % len(self.copies[two[0]].runs)]
+        self.bring(*two, True)
+        for which, step in zip(two, steps, strict=True):
+            self.add(which, sorted(self.copies[which].runs).index(run), "loss", None, step, clock)
+        for which in two:
+            self.finish(which, sorted(self.copies[which].runs).index(run), "finished", clock)
+            self.bring(two[0], two[1], False)
+
+    @invariant()
+    def nothing_is_lost(self) -> None:
+        """Every row that was logged is in some copy: in a journal, or in an entry, in view or not."""
+        for run, rows in self.acknowledged.items():
+            seen = [copy.runs[run] for copy in self.copies if run in copy.runs]
+            sealed = (said.rows for one in seen for said in one.said.values())
+            assert rows <= set().union(*sealed, *(journal.rows for one in seen for journal in one.journals.values()))
 
     @precondition(lambda self: len(self.copies) < 3)
     @rule(source=WHICH, journals=st.booleans())

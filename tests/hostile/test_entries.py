@@ -10,6 +10,8 @@ import pytest
 
 EVIL = "\x1b]0;pwn\x07\x1b[31m\u202eevil\nnext\r\u2066\x9b31m\u200b"
 SHA = "a" * 64
+COLUMN = {"blob": SHA, "digest": SHA, "dtype": "float64"}
+PREDICTED = {"split": "test", "rows": 1, "columns": {"y_true": COLUMN}, "time": 1, "writer": "w", "seq": 1, "attempt": 1}
 OLD = "2020-01-01T00:00:00.000000Z"
 
 
@@ -54,7 +56,15 @@ CASES: dict[str, tuple[dict[str, Any], int]] = {
     "braces in a name": (chart(name="c{a}{"), 5),
     "more charts elsewhere": (rows(more_charts={"blob": "../x", "count": 1}), 5),
     "more charts nowhere": (rows(more_charts={"blob": SHA, "count": 1}), 5),
-    "predictions of any shape": (rows(predictions=[{"x": EVIL, "y": 2**90, "split": [1], "columns": 5}]), 0),
+    "predictions of any shape": (rows(predictions=[{"x": EVIL, "y": 2**90, "split": [1], "columns": 5}]), 5),
+    "predictions without columns": (rows(predictions=[{**PREDICTED, "columns": {}}]), 5),
+    "predictions of no number of rows": (rows(predictions=[{**PREDICTED, "rows": -1}]), 5),
+    "predictions beyond 64 bits": (rows(predictions=[{**PREDICTED, "step": 2**90}]), 5),
+    "hostile split": (rows(predictions=[{**PREDICTED, "split": EVIL}]), 5),
+    "hostile column": (rows(predictions=[{**PREDICTED, "columns": {EVIL: COLUMN}}]), 5),
+    "hostile label": (rows(predictions=[{**PREDICTED, "labels": [EVIL, 1, True, 0.5]}]), 0),
+    "a column elsewhere": (rows(predictions=[{**PREDICTED, "columns": {"y": {**COLUMN, "blob": "../x"}}}]), 0),
+    "a column of no known type": (rows(predictions=[{**PREDICTED, "columns": {"y": {**COLUMN, "dtype": EVIL}}}]), 0),
     "hostile reason": (rows(undefined=[{"writer": "w", "seq": 1, "reason": EVIL}]), 0),
     "hostile summary": (rows(summary={EVIL: {"last": EVIL, "count": [1]}}), 0),
     "unknown status": ({"kind": "close", "status": EVIL}, 0),

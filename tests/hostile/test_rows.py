@@ -12,6 +12,7 @@ import pytest
 
 from ledger.format import columns
 from ledger.format.columns import SCHEMA
+from ledger.format.ids import TIME_MAX
 
 T = 1_700_000_000_000_000
 EVIL = "\x1b[31m\u202eevil\nnext\x07"
@@ -69,7 +70,8 @@ COLUMNS: dict[str, tuple[dict[str, Any], int]] = {
     "metric as list": ({"metric": of(["a"], ["b"])}, 5),
     "metric absent": ({"metric": of(None, "m")}, 5),
     "time absent": ({"time": of(None, T, kind=SCHEMA.field("time").type)}, 5),
-    "time beyond bounds": ({"time": of(-(2**63), 2**63 - 1, kind=SCHEMA.field("time").type)}, 0),
+    "time beyond bounds": ({"time": of(-(2**63), 2**63 - 1, kind=SCHEMA.field("time").type)}, 5),
+    "time at the bounds": ({"time": of(-TIME_MAX, T, kind=SCHEMA.field("time").type)}, 0),
     "hostile metric": ({"metric": of(EVIL, EVIL)}, 5),
     "hostile writer": ({"writer": of(EVIL, EVIL)}, 0),
     "empty metric": ({"metric": of("", "")}, 5),
@@ -80,8 +82,13 @@ COLUMNS: dict[str, tuple[dict[str, Any], int]] = {
     "context of digits": ({"context": of('{"a":' + "9" * 5000 + "}", None)}, 5),
     "context NaN": ({"context": of('{"a":NaN}', None)}, 5),
     "hostile context": ({"context": of(json.dumps({EVIL: EVIL}), None)}, 5),
-    "steps at the bounds": ({"step": of(2**63 - 1, -(2**63))}, 0),
-    "seq below bounds": ({"seq": of(-1, -1)}, 0),
+    "steps at the bounds": ({"step": of(2**63 - 2, -(2**63) + 1)}, 0),
+    "a step that stands for none": ({"step": of(2**63 - 1, None)}, 5),
+    "step below bounds": ({"step": of(-(2**63), 0)}, 5),
+    "seq below bounds": ({"seq": of(-1, -1)}, 5),
+    "seq at the bounds": ({"seq": of(0, 2**62)}, 0),
+    "seq above bounds": ({"seq": of(0, 2**62 + 1)}, 5),
+    "attempt below bounds": ({"attempt": of(-1, 1)}, 5),
     "seq beyond bounds": ({"seq": of(2**64 - 1, 1, kind=pa.uint64())}, 5),
     "attempt beyond bounds": ({"attempt": of(2**40, 1)}, 5),
     "rows of another run": ({"run": of("20261122-000000-y-0123456789ab", "x")}, 5),

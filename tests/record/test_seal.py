@@ -11,8 +11,10 @@ import pytest
 
 import ledger
 from ledger.errors import DamagedFile
-from ledger.record import seal
-from ledger.store import blobs, files, fold, journal
+from ledger.format import entries as form
+from ledger.record import seal, start
+from ledger.store import blobs, entries, files, fold, journal, segments
+from ledger.store.audit import verify
 from ledger.store.tree import Tree
 from ledger.store.writer import Writer, new_header
 
@@ -122,6 +124,131 @@ def test_two_copies_that_seal_the_same_journal_agree(tree: Tree, workdir: Path) 
     shutil.copytree(other.path("runs"), tree.path("runs"), dirs_exist_ok=True)
     assert summary(tree, run) == expected
     assert fold.fold(tree, run).status == "interrupted"
+
+
+def go_on(tree: Tree, run: str, value: float, reason: str) -> None:
+    """Log to a run of the shell as one of two copies: a row, one without a value, and a chart."""
+    here = ledger.open(os.path.dirname(tree.root)).run(run)
+    here.log({"x": value}, step=1)
+    here.log({"y": ledger.Undefined(reason)}, step=1)
+    here.log_text("t", reason, step=int(value))
+
+
+def held(tree: Tree, run: str) -> tuple[list[float], list[str]]:
+    """Return the values and the charts that a run holds, in whatever place they lie."""
+    found = fold.gather(tree, run)
+    rows = fold.choose(found, "stored")
+    values = rows.value[~rows.undefined].tolist() + [-1.0] * int(rows.undefined.sum())
+    return sorted(values), sorted({chart.blob for chart in found.charts})
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["few charts", "many charts"])
+def test_copies_that_go_on_with_one_journal_lose_nothing(
+    tree: Tree, workdir: Path, many: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both give the same seqs to other rows: who seals when the other one's entry is there seals its own as well."""
+    monkeypatch.setattr(form, "CHARTS_MAX", 0 if many else form.CHARTS_MAX)
+    run = start.start_shared(tree, "a")
+    ledger.open().run(run).log({"x": 0.0}, step=0)
+    other = Tree(str(workdir / "copy" / ".ledger"))
+    shutil.copytree(tree.root, other.root)
+    go_on(tree, run, 1.0, "one")
+    go_on(other, run, 2.0, "two")
+    close(tree, run)
+    for folder in ("runs", "blobs"):
+        shutil.copytree(tree.path(folder), other.path(folder), dirs_exist_ok=True)
+    before = held(other, run)
+    assert (before[0], len(before[1])) == ([-1.0, -1.0, 0.0, 1.0, 2.0], 2)
+    done = close(other, run)
+    assert (done.rows, done.charts, held(other, run)) == (2, 1, before)
+    reasons = [u.reason for read in fold.gather(other, run).found for u in getattr(read.entry, "undefined", ())]
+    assert reasons == ["one", "two"]
+    again(other, run)
+    found = [item.kind for item in verify.verify(other, rows=True).findings]
+    assert set(found) == {"row-conflict"}
+    # What was sealed comes to the first copy: the same, in whatever order.
+    shutil.copytree(other.path("runs"), tree.path("runs"), dirs_exist_ok=True)
+    shutil.copytree(other.path("blobs"), tree.path("blobs"), dirs_exist_ok=True)
+    assert held(tree, run) == before
+    assert repr(fold.fold(tree, run)) == repr(fold.fold(other, run))
+
+
+def again(tree: Tree, run: str) -> None:
+    """Put the journals that were put aside back, and seal them again: nothing changes."""
+    names = sorted(Path(tree.path("runs")).rglob("*"))
+    for aside in Path(tree.path(seal.SEALED)).iterdir():
+        path = Path(tree.path(f"journal/{run}/{aside.name.rpartition('-')[2]}"))
+        path.parent.mkdir(exist_ok=True)
+        aside.rename(path)
+    done = close(tree, run)
+    assert (done.rows, done.charts, done.entries) == (0, 0, [])
+    assert sorted(Path(tree.path("runs")).rglob("*")) == names
+
+
+def test_the_same_row_for_another_reason_is_sealed(tree: Tree) -> None:
+    """Equal in every column, but not in why it has no value: that was said to somebody, and is kept."""
+    run = leave()
+    (path,) = journal.paths(tree, run)
+    loaded = journal.load(tree, path)
+    assert loaded is not None
+    close(tree, run)
+    (seq,) = loaded.content.reasons
+    other = loaded._replace(content=loaded.content._replace(reasons={seq: "nobody knows"}))
+    for expected in (1, 0):
+        beside = os.open(tree.path("journal/x.journal"), os.O_RDWR | os.O_CREAT)
+        assert seal.seal(tree, run, [seal.Taken(beside, "journal/x.journal", other)], "Ada").rows == expected
+    rows, _ = fold.rows(tree, run, "stored")
+    assert len(rows) == 11
+
+
+@pytest.mark.parametrize("harm", ["absent", "damaged"])
+def test_what_a_segment_held_that_cannot_be_read_is_sealed_again(tree: Tree, harm: str) -> None:
+    """A range says that its rows were sealed; the segment that should have them does not, so they are kept."""
+    run = leave()
+    (path,) = journal.paths(tree, run)
+    copy = Path(tree.path(path)).read_bytes()
+    close(tree, run)
+    expected = held(tree, run)
+    (segment,) = Path(tree.path("runs")).rglob("*.parquet")
+    whole = segment.read_bytes()
+    segment.unlink()
+    if harm == "damaged":
+        segment.write_bytes(whole[:-1] + b"x")
+    Path(tree.path(path)).parent.mkdir()
+    Path(tree.path(path)).write_bytes(copy)
+    done = close(tree, run)
+    assert (done.rows, done.charts) == (11, 0)
+    segment.write_bytes(whole)  # it comes back: each row is there twice, and counts once
+    assert held(tree, run) == expected
+    again(tree, run)
+
+
+def test_nothing_is_read_where_nothing_is_covered(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sealing a run that has entries of other writers, as most have, costs no look into their segments."""
+    run = leave()
+    close(tree, run)
+    late = ledger.start(resume=run)
+    late.log({"x": 1.0}, step=9)
+    abandon(late)
+    read: list[str] = []
+    monkeypatch.setattr(segments, "read", lambda tree, folder, segment, run: read.append(segment.sha256))
+    assert (close(tree, run).rows, read) == (1, [])
+
+
+def test_what_many_entries_name_is_read_once(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand ranges of one writer, out of all bounds too, cost one look into the segment that they are about."""
+    run = leave()
+    loaded = journal.load(tree, journal.paths(tree, run)[0])
+    assert loaded is not None
+    close(tree, run)
+    found = entries.read_all(tree, tree.folder_of(run), run).read
+    brought = next(read.entry for read in found if isinstance(read.entry, form.Rows))
+    brought.writers = [form.Range(loaded.header.writer, -(2**70), 2**70) for _ in range(1000)]
+    read: list[str] = []
+    real = segments.read
+    monkeypatch.setattr(segments, "read", lambda *given: (read.append(given[2].sha256), real(*given))[1])
+    assert seal._lacking(tree, tree.folder_of(run), [loaded], found).ranges == []
+    assert read == [brought.segments[0].sha256]
 
 
 @pytest.mark.parametrize("later", range(12))
@@ -308,8 +435,6 @@ def test_a_journal_that_entries_do_not_hold_wholly_stays(tree: Tree, harm: str) 
 
 def test_the_summary_for_human_readers_has_its_limits(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     """At most so many metrics, the rest counted; readers use the rows, so all of them are there."""
-    from ledger.format import entries as form
-
     monkeypatch.setattr(form, "METRICS_MAX", 3)
     monkeypatch.setattr(form, "CHARTS_MAX", 2)
     with ledger.start("a") as run:

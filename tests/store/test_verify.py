@@ -164,6 +164,12 @@ def reference(**fields: Any) -> Callable[[Whole], None]:
     return lambda whole: rewrite(whole, lambda content: content["segments"][0].update(fields))
 
 
+def predicted(blob: str, seq: int = 7) -> dict[str, Any]:
+    """Return predictions of one column in this blob."""
+    column = {"blob": blob, "digest": "0" * 64, "dtype": "float64"}
+    return {"rows": 1, "columns": {"y_true": column}, "time": 100, "writer": "w", "seq": seq, "attempt": 1}
+
+
 def segment(whole: Whole, change: Callable[[Any], Any], **stated: Any) -> None:
     """Replace the first segment by another that its entry names."""
     import pyarrow as pa
@@ -274,7 +280,7 @@ CASES: dict[str, list[tuple[Callable[[Whole], Any], str]]] = {
         (reference(sha256="../../../etc/passwd"), ".json"),
         (lambda w: rewrite(w, lambda c: c["charts"][0].update(blob="../x")), ".json"),
         (lambda w: rewrite(w, lambda c: c["charts"][0].update(extension="/../x")), ".json"),
-        (lambda w: rewrite(w, lambda c: c.update(predictions=[{"columns": {"y": {"blob": 7}}}])), ".json"),
+        (lambda w: rewrite(w, lambda c: c.update(predictions=[predicted("../x")])), ".json"),
     ],
     "reference-mismatch": [
         (reference(bytes=7), ".json"),
@@ -288,6 +294,7 @@ CASES: dict[str, list[tuple[Callable[[Whole], Any], str]]] = {
     "range-mismatch": [
         (lambda w: rewrite(w, lambda c: c["writers"][0].update(first=1)), ".json"),
         (lambda w: rewrite(w, lambda c: c["writers"][0].update(last=5)), ".json"),
+        (lambda w: rewrite(w, lambda c: c.update(predictions=[predicted("0" * 64, seq=900)])), ".json"),
     ],
     "summary-mismatch": [
         (lambda w: rewrite(w, lambda c: c["summary"]["acc"].update(last=0.99)), ".json"),
@@ -331,7 +338,7 @@ CASES: dict[str, list[tuple[Callable[[Whole], Any], str]]] = {
         (lambda w: (w.folder / w.segment).unlink(), ".parquet"),
         (lambda w: w.chart.unlink(), ".png"),
         (lambda w: w.listed.unlink(), ".json"),
-        (lambda w: rewrite(w, lambda c: c.update(predictions=[{"columns": {"y": {"blob": "0" * 64}}}])), "0" * 64),
+        (lambda w: rewrite(w, lambda c: c.update(predictions=[predicted("0" * 64)])), "0" * 64),
     ],
     "lfs-pointer": [
         (lambda w: pointer(w.chart, w.chart.stem), ".png"),

@@ -2,6 +2,8 @@
 
 import io
 import math
+import os
+import shutil
 import struct
 from pathlib import Path
 
@@ -10,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import ledger
-from ledger.errors import InvalidValue
+from ledger.errors import DamagedFile, InvalidValue, LedgerWarning
 from ledger.table import frames
+from tests.conftest import run_cli
 
 pytestmark = pytest.mark.usefixtures("workdir")
 
@@ -102,3 +105,33 @@ def test_all_runs_are_taken_where_none_is_named(led: ledger.Ledger) -> None:
     """Newest first, as the list of runs has them; a filter chooses."""
     assert led.metrics().run.unique().tolist() == [led.resolve("b"), led.resolve("a")]
     assert led.metrics(where="name = 'a'").run.unique().tolist() == [led.resolve("a")]
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
+@pytest.mark.parametrize("harm", ["damaged", "unreadable"])
+def test_a_run_whose_rows_cannot_be_read_is_left_out(led: ledger.Ledger, workdir: Path, warm: bool, harm: str) -> None:
+    """Of all runs: with a warning that names it, and exit 5, whether the catalog knew of it or not; alone: raised."""
+    good, bad = led.resolve("a"), led.resolve("b")
+    if not warm:
+        shutil.rmtree(os.environ["LEDGER_CACHE_DIR"])
+    segment = next((workdir / ".ledger").glob(f"runs/*/{bad}/*.parquet"))
+    if harm == "damaged":
+        segment.write_bytes(segment.read_bytes()[:-1] + b"x")
+    else:
+        segment.unlink()
+        segment.mkdir()
+    look = ledger.open()
+    left_out = f"left out: run {bad}: "
+    with pytest.warns(LedgerWarning, match=left_out):
+        frame = look.metrics()
+    assert (frame.run.unique().tolist(), list(look.damaged)) == ([good], [bad])
+    with pytest.warns(LedgerWarning, match=left_out):
+        assert {row["run"] for row in look.export()} == {good}
+    for words in (["export"], ["export", "--format", "csv"], ["export", "-o", "x"], ["export", "--format", "parquet"]):
+        done = run_cli(*words)
+        assert (done.code, left_out in done.err, bad in done.out) == (5, True, False), words
+    run_cli("export", "--format", "parquet", "-o", "x.parquet")
+    assert set(pq.read_table("x.parquet").column("run").to_pylist()) == {good}
+    with pytest.raises((DamagedFile, OSError)):
+        look.metrics(bad)
+    assert run_cli("export", bad).code in (5, 74)

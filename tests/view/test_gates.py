@@ -41,11 +41,11 @@ ALL = Outcome([one(), one("undecided", value=math.nan), GROUP], "runs since main
 def test_the_table_of_the_terminal() -> None:
     """What failed first, columns that nothing stands in left out, the verdict and its counts last."""
     assert render_outcome(ALL) == (
-        "verdict      metric   rule                   run    value  baseline   diff  interval        why\n"
-        "───────────  ───────  ─────────────────────  ─────  ─────  ────────  ─────  ──────────────  ───────\n"
-        "✗ fail       val/auc  max_drop 0.01 ± 0.005  a × 2   0.85      0.92  -0.07  [-0.12, -0.02]  because\n"
-        "? undecided  val/auc  min 0.8                a        nan         -      -  -               because\n"
-        "✓ pass       val/auc  min 0.8                a       0.85         -      -  -               because\n"
+        "verdict      metric   rule                   run    value  against  baseline   diff  interval        why\n"
+        "───────────  ───────  ─────────────────────  ─────  ─────  ───────  ────────  ─────  ──────────────  ───────\n"
+        "✗ fail       val/auc  max_drop 0.01 ± 0.005  a × 2   0.85  main:b       0.92  -0.07  [-0.12, -0.02]  because\n"
+        "? undecided  val/auc  min 0.8                a        nan  -               -      -  -               because\n"
+        "✓ pass       val/auc  min 0.8                a       0.85  -               -      -  -               because\n"
         "\n"
         "✗ fail: 1 failed, 1 undecided, 1 passed; runs since main\n"
     )
@@ -87,11 +87,11 @@ def test_markdown() -> None:
     assert outcome_markdown(ALL) == (
         "**Gate: fail** (1 failed, 1 undecided, 1 passed; `runs since main`)\n"
         "\n"
-        "| verdict | metric | rule | run | value | baseline | diff | interval | why |\n"
-        "| --- | --- | --- | --- | ---: | ---: | ---: | --- | --- |\n"
-        "| ✗ fail | val/auc | max_drop 0.01 ± 0.005 | a × 2 | 0.85 | 0.92 | -0.07 | \\[-0.12, -0.02\\] | because |\n"
-        "| ? undecided | val/auc | min 0.8 | a | nan | - | - | - | because |\n"
-        "| ✓ pass | val/auc | min 0.8 | a | 0.85 | - | - | - | because |\n"
+        "| verdict | metric | rule | run | value | against | baseline | diff | interval | why |\n"
+        "| --- | --- | --- | --- | ---: | --- | ---: | ---: | --- | --- |\n"
+        "| ✗ fail | val/auc | max_drop 0.01 ± 0.005 | a × 2 | 0.85 | main:b | 0.92 | -0.07 | \\[-0.12, -0.02\\] | because |\n"
+        "| ? undecided | val/auc | min 0.8 | a | nan | - | - | - | - | because |\n"
+        "| ✓ pass | val/auc | min 0.8 | a | 0.85 | - | - | - | - | because |\n"
     )
 
 

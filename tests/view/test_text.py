@@ -15,11 +15,10 @@ from ledger.table.compare import compare
 from ledger.table.diff import diff_runs
 from ledger.view.comparison import (
     comparison_markdown,
-    diff_markdown,
     render_comparison,
-    render_diff,
     run_headings,
 )
+from ledger.view.difference import diff_markdown, render_diff
 from ledger.view.rows import display_width, is_unsafe
 from ledger.view.text import render_charts, render_run, render_runs
 

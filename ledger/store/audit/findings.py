@@ -39,7 +39,6 @@ KINDS = {
     "range-mismatch": Kind(DAMAGE, _SEE),
     "summary-mismatch": Kind(DAMAGE, "the rows count, not the summary; see who wrote it: git log -- .ledger"),
     "invalid-segment": Kind(DAMAGE, _SEE),
-    "row-conflict": Kind(DAMAGE, "see both: ledger export {run}"),
     # What no honest writer puts there.
     "planted": Kind(DAMAGE, "look at it, then delete it, and commit that"),
     "link": Kind(DAMAGE, "delete it, and commit that: nothing in a ledger is a link"),
@@ -56,6 +55,8 @@ KINDS = {
     "incomplete-history": Kind(NOTICE, "if git has them: git checkout -- .ledger"),
     "unknown-target": Kind(NOTICE, "if git has it: git checkout -- .ledger"),
     "unknown-kind": Kind(NOTICE, _UPGRADE),
+    # A machine that was copied as it ran went on twice.
+    "row-conflict": Kind(NOTICE, "nothing to do: both count; see both: ledger export {run}"),
     # Left over, or out of place.
     "unreferenced": Kind(NOTICE, "nothing to do: no reader looks at it"),
     "misplaced": Kind(NOTICE, "put it where it belongs: git mv"),

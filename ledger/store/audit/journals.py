@@ -15,8 +15,8 @@ _DAY_NS = 86_400 * 1_000_000_000
 
 
 class Journals:
-    """The journals of a ledger. `named`: the blobs of their charts; `opened`: runs whose `open` entry they keep;
-    `rows`: what they hold, by run, if asked for.
+    """The journals of a ledger. `named`: the blobs of charts and predictions; `opened`: runs whose `open` entry they
+    keep; `rows`: what they hold, by run, if asked for.
     """
 
     def __init__(self, there: Inventory, *, keep_rows: bool) -> None:
@@ -73,6 +73,8 @@ class Journals:
             raise DamagedFile(f"it is the journal of writer {header.writer!r} of run {header.run}")
         content = decode_journal(data, salt, header.writer, header.attempt, start)
         self.named.update(str(chart.fields["blob"]) for chart in content.charts)
+        columns = [column for found in content.predictions for column in found.fields["columns"].values()]
+        self.named.update(str(column["blob"]) for column in columns)
         for first, end in content.gaps:
             text = f"{end - first} bytes at {first} are damaged: the rows in them are gone"
             self.there.note("journal-gap", path, text, run)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ledger.errors import DamagedFile
-from ledger.format import columns, layout
+from ledger.format import columns, layout, predictions
 from ledger.format import entries as form
 from ledger.format.rows import COLUMNS, Rows, concat
 from ledger.store import shown
@@ -43,6 +43,29 @@ class RowCheck:
                 seen.update(segment.sha256 for segment in read.entry.segments)
         if parts:
             self._repeated(concat(parts))
+
+    def predictions(self, found: list[Read], known: set[tuple[str, str, str, int]]) -> None:
+        """Check that the columns of predictions hold what entries say; `known` are those that were looked at before."""
+        for read in found:
+            for one in read.entry.predictions if isinstance(read.entry, form.Rows) else ():
+                for name, ref in one.columns.items():
+                    said = (ref.blob, ref.dtype, ref.digest, one.rows)
+                    if said not in known:
+                        known.add(said)
+                        self._column(f"{self.folder}/{read.name}", name, ref, one.rows)
+
+    def _column(self, entry_path: str, name: str, ref: form.ColumnRef, rows: int) -> None:
+        try:
+            path = layout.blob_path(ref.blob, "parquet")
+            data = self.tree.read(path)
+        except (OSError, DamagedFile):
+            return  # `verify` has said so
+        if hashlib.sha256(data).hexdigest() != ref.blob:
+            return
+        try:
+            predictions.decode(data, path, ref.dtype, ref.digest, rows)
+        except DamagedFile as error:
+            self.note("reference-mismatch", entry_path, f"of its column {name!r:.80}: {error.message}")
 
     def _entry(self, read: Read, entry: form.Rows) -> list[tuple[str, Rows]]:
         """Check what one entry brings; return its segments' rows, those of a damaged or absent one left out."""

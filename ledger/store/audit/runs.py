@@ -31,6 +31,7 @@ class Runs:
         self.future = ids.rfc3339(there.now // 1000 + _DAY_US)
         self.named: dict[str, list[Stated]] = {}
         self.read: list[Read] = []  # the entries of the run that was checked last
+        self.decoded: set[tuple[str, str, str, int]] = set()  # columns of predictions that were decoded, if asked for
 
     def check(self, folder: RunFolder) -> None:
         """Check the entries of a run, and hash its segments."""
@@ -126,12 +127,13 @@ class Runs:
                 self.there.note("unknown-target", f"{folder.path}/{read.name}", text, folder.run)
 
     def _charts(self, folder: RunFolder) -> None:
-        """Look for charts with the same writer and seq that are not the same."""
-        seen: dict[tuple[str, int], form.ChartRef] = {}
+        """Look for charts and predictions with the same writer and seq that are not the same."""
+        seen: dict[tuple[str, int], form.ChartRef | form.PredictionsRef] = {}
         for read in self.read:
-            for chart in read.entry.charts if isinstance(read.entry, form.Rows) else ():
-                if seen.setdefault((chart.writer, chart.seq), chart) != chart:
-                    text = f"the chart {chart.seq} of writer {chart.writer!r:.40} is there with two contents"
+            for found in _attached(read.entry.charts, read.entry) if isinstance(read.entry, form.Rows) else ():
+                if seen.setdefault((found.writer, found.seq), found) != found:
+                    what = "the chart" if isinstance(found, form.ChartRef) else "the set of predictions"
+                    text = f"{what} {found.seq} of writer {found.writer!r:.40} is there with two contents"
                     self.there.note("row-conflict", folder.path, text, folder.run)
 
     def _references(self, folder: RunFolder, path: str, entry: form.Rows, stated: dict[str, list[Stated]]) -> None:
@@ -152,33 +154,29 @@ class Runs:
         charts = entry.charts
         if more is not None and listed is not None:
             charts = charts + self._more_charts(path, listed, more, run)
-        for chart in charts:
-            if not any(r.writer == chart.writer and r.first <= chart.seq <= r.last for r in entry.writers):
-                text = f"the chart {chart.seq} of writer {chart.writer!r:.40} lies outside the ranges it states"
+        for found in _attached(charts, entry):
+            if not any(r.writer == found.writer and r.first <= found.seq <= r.last for r in entry.writers):
+                what = "the chart" if isinstance(found, form.ChartRef) else "the set of predictions"
+                text = f"{what} {found.seq} of writer {found.writer!r:.40} lies outside the ranges it states"
                 self.there.note("range-mismatch", path, text, run)
+        for chart in charts:
             self._blob(path, chart.blob, chart.extension, chart.bytes, run)
-        for prediction in entry.predictions:
-            columns = prediction.get("columns")
-            for column in columns.values() if isinstance(columns, dict) else ():
-                if isinstance(column, dict) and "blob" in column:
-                    self._blob(path, str(column["blob"]), None, None, run)
+        for predictions in entry.predictions:
+            for column in predictions.columns.values():
+                self._blob(path, column.blob, "parquet", None, run)
 
-    def _blob(self, entry: str, sha256: str, extension: str | None, size: int | None, run: str) -> str | None:
-        """Look for a blob that an entry names, under any extension if it says none; return its path if it is here."""
-        if not is_blob_name(sha256, "bin" if extension is None else extension):
+    def _blob(self, entry: str, sha256: str, extension: str, size: int | None, run: str) -> str | None:
+        """Look for a blob that an entry names; return its path if it is here."""
+        if not is_blob_name(sha256, extension):
             text = f"it names a blob {sha256!r:.80} ({extension!r:.24}), which can be none"
             self.there.note("invalid-reference", entry, text, run)
             return None
         self.named.setdefault(sha256, []).append(Stated(sha256, size, entry))
-        paths = [layout.blob_path(sha256, e) for e in ([extension] if extension else layout.MEDIA_TYPES)]
-        for path in paths:
-            if path in self.there.blobs:
-                return path
-        for path in paths:
-            folder, _, name = path.rpartition("/")
-            if self._late(folder, name):
-                return path
-        self.there.note("absent", paths[0] if extension else f"blobs/{sha256[:2]}/{sha256}", f"{entry} names it", run)
+        path = layout.blob_path(sha256, extension)
+        folder, _, name = path.rpartition("/")
+        if path in self.there.blobs or self._late(folder, name):
+            return path
+        self.there.note("absent", path, f"{entry} names it", run)
         return None
 
     def _late(self, folder: str, name: str) -> bool:
@@ -205,6 +203,11 @@ class Runs:
             text = f"it says {more.count} charts of {blob}, which has {len(charts)}"
             self.there.note("reference-mismatch", entry, text, run)
         return charts
+
+
+def _attached(charts: list[form.ChartRef], entry: form.Rows) -> list[form.ChartRef | form.PredictionsRef]:
+    """Return what has a seq and is no row: charts, and the predictions of an entry."""
+    return [*charts, *entry.predictions]
 
 
 def is_settled(thing: Thing, there: Inventory) -> bool:

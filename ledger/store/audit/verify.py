@@ -111,5 +111,6 @@ def _rows(there: Inventory, folder: RunFolder, runs: Runs, journals: Journals) -
 
     check = RowCheck(there.tree, folder.path, folder.run, there.now // 1000 + _DAY_US)
     check.check(runs.read, journals.rows.pop(folder.run, []))
+    check.predictions(runs.read, runs.decoded)
     there.findings += check.findings
     return check.count
