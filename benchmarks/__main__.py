@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from benchmarks.measure import Figure, run
 
-NAMES = ("log", "shell", "seal", "short_runs", "catalog", "revisions", "verify")
+NAMES = ("log", "shell", "seal", "short_runs", "catalog", "revisions", "verify", "evaluate")
 HEADINGS = ("figure", "ours", "reference", "ratio", "limit", "")
 
 

@@ -1,0 +1,91 @@
+"""The calls on whole arrays: an evaluation, or one metric or chart by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ledger.evaluate import lookup
+from ledger.evaluate.inputs import check
+from ledger.evaluate.kinds import guess
+from ledger.evaluate.results import ChartData, Evaluation, Value
+from ledger.evaluate.stream import Stream
+
+
+def evaluate(
+    y_true: Any,
+    y_pred: Any = None,
+    y_score: Any = None,
+    *,
+    kind: str | None = None,
+    sample_weight: Any = None,
+    threshold: float = 0.5,
+    labels: Any = None,
+    charts: bool = True,
+    **options: Any,
+) -> Evaluation:
+    """Return every metric and chart of a model's predictions.
+
+    Args:
+        y_true: the truth: (rows,); (rows, labels) for multilabel; images of labels for segmentation. Rows where it is
+            missing (None, NaN) are pending: counted, and left out.
+        y_pred: predicted labels or, for a regression, values, in the same shape.
+        y_score: scores: (rows,), (rows, 1) or (rows, 2) for binary, else with one column a label.
+        kind: binary, multiclass, multilabel, regression or segmentation; guessed, and said in `notices`, if left out.
+        sample_weight: one weight a row, finite and not negative.
+        threshold: where no labels are given, a row is positive where its score is greater.
+        labels: the labels in order, for binary (negative, positive); found in the values if left out.
+        charts: whether chart data is wanted.
+        options: those of the kind: bins, beta, k, normalizer, ignore_class and so on.
+
+    What has no value is Undefined, with the reason. Raises InvalidValue for input that is no evaluation: lengths that
+    differ, a value that is none of the labels.
+    """
+    guessed = guess(y_true, y_pred, y_score) if kind is None else None
+    stream = _taken_in(
+        kind or str(guessed), y_true, y_pred, y_score, sample_weight, labels, {"threshold": threshold, **options}
+    )
+    found = stream.evaluation(charts=charts)
+    if guessed is not None:
+        found.notices.insert(0, f"kind is {guessed}, guessed from the values: say kind= to be sure")
+    return found
+
+
+def compute(
+    name: str,
+    y_true: Any,
+    y_pred: Any = None,
+    y_score: Any = None,
+    *,
+    kind: str | None = None,
+    sample_weight: Any = None,
+    threshold: float = 0.5,
+    labels: Any = None,
+    **options: Any,
+) -> Value | ChartData:
+    """Return one metric or chart by name or alias, over all classes; arguments as for `evaluate`.
+
+    A value that there is not is Undefined. Raises NoSuchMetric, with the nearest name, for an unknown one, and
+    UsageError for one that the kind has not.
+    """
+    lookup.check_name(name)
+    if kind is None:
+        has = lookup.kinds_of(name)
+        kind = has[0] if len(has) == 1 else guess(y_true, y_pred, y_score)
+    lookup.find(name, kind)
+    return _taken_in(kind, y_true, y_pred, y_score, sample_weight, labels, {"threshold": threshold, **options}).value(
+        name
+    )
+
+
+def _taken_in(
+    kind: str, y_true: Any, y_pred: Any, y_score: Any, sample_weight: Any, labels: Any, options: dict[str, Any]
+) -> Stream:
+    """Return a stream that has taken in these rows, with the labels that are found in them."""
+    lookup.check_options(kind, options)
+    batch = check(
+        kind, y_true, y_pred, y_score, sample_weight=sample_weight, labels=labels,
+        threshold=options["threshold"], ignore_class=options.get("ignore_class"),
+    )  # fmt: skip
+    stream = Stream(kind, batch.labels, **options)
+    stream.take(batch)
+    return stream
