@@ -1,8 +1,10 @@
-"""What asking git costs: `ledger diff` beside `git diff --stat`, and `ls --at` beside `ls`, with many runs in history."""
+"""What asking git costs, with many runs and commits: `diff` beside git's, `ls --at` beside `ls`, `history`."""
 
 import os
+import shutil
 import subprocess
 import time
+from pathlib import Path
 from statistics import median
 
 from benchmarks.catalog import record
@@ -48,7 +50,49 @@ def measure(quick: bool) -> list[Figure]:
             ratio_limit=3,
         ),
         Figure(f"ledger ls --at HEAD~1 of {runs:,} runs, beside ls", found["at"], "ms", found["ls"], ratio_limit=2),
+        *line_of_commits(100 if quick else 1_000, 3 if quick else 7),
     ]
+
+
+def line_of_commits(commits: int, rounds: int) -> list[Figure]:
+    """Return the figures of `ledger history METRIC`, of a repository whose commits brought a run each."""
+    os.makedirs("line")
+    os.chdir("line")
+    git("init", "-q", "-b", "main")
+    short_run()
+    record(commits - 1)
+    subprocess.run(["git", "fast-import", "--quiet"], check=True, input=_a_run_each())
+    history = command("-m", "ledger", "history", "train/loss", "--json")
+    first: list[float] = []
+    for _ in range(3):
+        shutil.rmtree(os.environ["LEDGER_CACHE_DIR"], ignore_errors=True)
+        first += by_turns(1, {"first": history}, warm_up=0)["first"]
+    timed = by_turns(
+        rounds,
+        {
+            "start": command("-m", "ledger", "--version"),
+            "again": history,
+            "git": lambda: git("log", "--stat", "--first-parent", "--", ".ledger/runs"),
+        },
+    )
+    start, again, beside = (median(timed[name]) * 1000 for name in ("start", "again", "git"))
+    name = f"ledger history METRIC over {commits:,} commits"
+    return [
+        Figure(f"{name}, the first time, beside git log --stat", median(first) * 1000, "ms", beside),
+        Figure(f"{name}, once more less its start, beside git log --stat", again - start, "ms", beside, ratio_limit=3),
+    ]
+
+
+def _a_run_each() -> bytes:
+    """Return what makes git commit the runs here one by one."""
+    parts = []
+    for number, folder in enumerate(sorted(Path(".ledger/runs").glob("*/*"))):
+        parts.append(b"commit refs/heads/main\ncommitter Ada <ada@example.org> %d +0000\n" % (1_700_000_000 + number))
+        parts.append(b"data 5\na run\n")
+        for file in sorted(folder.iterdir()):
+            data = file.read_bytes()
+            parts.append(b"M 100644 inline %s\ndata %d\n%s\n" % (str(file).encode(), len(data), data))
+    return b"".join(parts)
 
 
 def git(*arguments: str) -> None:

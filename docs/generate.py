@@ -1,4 +1,4 @@
-"""Writes the pages that repeat what the code says: `docs/cli.md`, `docs/python.md` and `docs/errors.md`.
+"""Writes the pages that repeat what the code says: `docs/cli.md`, `python.md`, `errors.md` and `metrics.md`.
 
 `python -m docs.generate` at the top of the repository writes them; with `--check` it exits 1 where one is out of date.
 """
@@ -14,6 +14,10 @@ import click
 
 import ledger
 from ledger import cli, errors
+from ledger.evaluate import evaluate
+from ledger.evaluate.kinds import KINDS
+from ledger.evaluate.lookup import CHART_ALIASES, bundle
+from ledger.evaluate.registry import Metric
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTE = "<!-- Written by `python -m docs.generate`; edit the code instead. -->\n"
@@ -36,21 +40,71 @@ RETURNED = {
     "RunState": "ledger.store.state",
     "Summary": "ledger.store.state",
     "Chart": "ledger.store.state",
+    "Predictions": "ledger.store.state",
+    "PredictedColumn": "ledger.store.state",
     "EntryNote": "ledger.store.state",
     "Comparison": "ledger.table.compare",
+    "Plot": "ledger.api.plotting",
+    "Generalization": "ledger.table.generalization",
     "RunDiff": "ledger.table.diff",
     "Change": "ledger.table.diff",
     "MetricChange": "ledger.table.diff",
+    "CellHistory": "ledger.table.history",
+    "CellValue": "ledger.table.history",
+    "NotShown": "ledger.table.history",
+    "MetricHistory": "ledger.table.evolution",
+    "CommitValue": "ledger.table.evolution",
+    "RunValue": "ledger.table.evolution",
     "Call": "ledger.record.calls",
     "ChartFile": "ledger.record.calls",
     "Logged": "ledger.record.adding",
     "Finished": "ledger.record.finishing",
+    "Merged": "ledger.record.merging",
     "Repaired": "ledger.record.repair",
     "Swept": "ledger.record.sweep",
     "Report": "ledger.store.audit.findings",
     "Finding": "ledger.store.audit.findings",
+    "Outcome": "ledger.derive.gates",
+    "Check": "ledger.derive.gates",
     "Schema": "ledger.schema",
     "Metric": "ledger.schema",
+}
+
+
+METRICS_ABOUT = """\
+`ledger.evaluate.evaluate(y_true, y_pred | y_score)` gives every value and chart of its kind of evaluation,
+`ledger.evaluate.compute(name, y_true, ...)` one of them by name or alias. A value is stored under its name, never
+under an alias, together with its definition: two runs whose `f1` were computed in different ways can be told apart.
+
+In names, case, blanks and hyphens do not matter, and the `neg_` of a scikit-learn scorer is passed over:
+`neg_log_loss` is `log_loss`, a positive number that is better when smaller. Where a metric and a chart have one name
+(`ks`) it is the metric's, and `ks_curve` the chart's.
+
+## Rules
+
+- A row is positive where score > threshold (0.5 unless said). Rows with one score are never told apart: the order of
+  rows cannot change an answer.
+- What cannot be computed is undefined, stored as null with the reason: never 0, 1 or NaN in its place. The column
+  *undefined when* gives a metric's own reasons. Every metric is undefined where there are no rows, where every weight
+  is 0, and where a score or prediction that it needs is no finite number; the reason then gives the count.
+- A row whose truth is missing (None, NaN) is pending: counted, and left out. A row of weight 0 counts for nothing.
+- Everything is computed in float64, whatever the arrays are. `log_loss` clips probabilities to 2.2e-16 from 0 and 1,
+  and the evaluation says how many rows that changed.
+- The same rows in chunks (`ledger.evaluate.Stream`), in any order or merged from several processes, give the same
+  answer, up to rounding where there are weights.
+- Labels are in the order given as `labels=`, else sorted; of two the last is the positive one. Columns of scores are
+  in that order.
+- Metrics of one's own are added with `ledger.evaluate.register` or, by an installed package, through the entry point
+  group `ledger.metrics`.
+"""
+
+# Rows of each kind, to see what columns its charts have.
+SAMPLES: dict[str, dict[str, Any]] = {
+    "binary": {"y_true": [0, 0, 1, 1], "y_score": [0.1, 0.4, 0.35, 0.8]},
+    "multiclass": {"y_true": [0, 1, 2], "y_score": [[0.7, 0.2, 0.1], [0.2, 0.7, 0.1], [0.1, 0.2, 0.7]]},
+    "multilabel": {"y_true": [[1, 0], [0, 1], [1, 1]], "y_score": [[0.9, 0.2], [0.3, 0.8], [0.6, 0.7]]},
+    "regression": {"y_true": [1.0, 2.0, 4.0], "y_pred": [1.5, 2.5, 3.5]},
+    "segmentation": {"y_true": [[[0, 1], [1, 1]]], "y_pred": [[[0, 1], [0, 1]]]},
 }
 
 
@@ -80,6 +134,12 @@ def cli_page() -> str:
         usage = " ".join(["ledger", name, *command.collect_usage_pieces(inner)])
         lines += [f"## ledger {name}\n", f"{summary}\n", f"```\n{usage}\n```\n", *_help(command.help or "")]
         lines += [*_options(command), ""]
+        if isinstance(command, click.Group):
+            for part in (part for part in command.commands.values() if not part.hidden):
+                inner_part = click.Context(part, info_name=part.name, parent=inner)
+                usage = " ".join(["ledger", name, part.name or "", *part.collect_usage_pieces(inner_part)])
+                lines += [f"### ledger {name} {part.name}\n", f"```\n{usage}\n```\n", *_help(part.help or "")]
+                lines += [*_options(part), ""]
     return "\n".join(lines)
 
 
@@ -250,7 +310,43 @@ def _argument(argument: ast.arg, default: ast.expr | None) -> str:
     return f"{text} = {ast.unparse(default)}" if argument.annotation is not None else f"{text}={ast.unparse(default)}"
 
 
-PAGES = {"cli.md": cli_page, "errors.md": errors_page, "python.md": python_page}
+def metrics_page() -> str:
+    """Return `docs/metrics.md`: every metric and chart of every kind."""
+    lines = [NOTE, "# Metrics\n", METRICS_ABOUT]
+    for kind in KINDS:
+        found = bundle(kind)
+        lines += [f"## {kind.capitalize()}\n"]
+        if found.options:
+            lines += [f"Options: {', '.join(f'`{option}`' for option in found.options)}.\n"]
+        lines += [*_metric_rows([metric for metric in found.metrics if metric.bundled]), ""]
+        if others := [metric for metric in found.metrics if not metric.bundled]:
+            lines += ["When asked for by name:\n", *_metric_rows(others), ""]
+        lines += [*_chart_rows(kind), ""]
+    return "\n".join(lines)
+
+
+def _metric_rows(metrics: list[Metric]) -> Iterator[str]:
+    yield "| name | aliases | better | definition | undefined when |"
+    yield "|---|---|---|---|---|"
+    better = {"maximize": "greater", "minimize": "smaller", None: ""}
+    for metric in metrics:
+        name = f"`{metric.name}`" + (", of each class too" if metric.by_class is not None else "")
+        aliases = ", ".join(f"`{alias}`" for alias in metric.aliases)
+        about, undefined = (text.replace("|", "\\|") for text in (metric.about, metric.undefined))
+        yield f"| {name} | {aliases} | {better[metric.goal]} | {about} | {undefined} |"
+
+
+def _chart_rows(kind: str) -> Iterator[str]:
+    yield "| chart | aliases | columns |"
+    yield "|---|---|---|"
+    drawn = evaluate(**SAMPLES[kind], kind=kind).charts
+    for name in bundle(kind).charts:
+        aliases = ", ".join(f"`{alias}`" for alias, stands_for in CHART_ALIASES.items() if stands_for == name)
+        columns = ", ".join(f"`{column}`" for column in drawn[name].columns)
+        yield f"| `{name}` | {aliases} | {columns} |"
+
+
+PAGES = {"cli.md": cli_page, "errors.md": errors_page, "metrics.md": metrics_page, "python.md": python_page}
 
 
 def main(arguments: list[str]) -> int:

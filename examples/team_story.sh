@@ -16,6 +16,7 @@ story=$(mktemp -d)
 trap 'rm -rf "$story"' EXIT
 # Nothing of whoever tells the story is in it: neither settings of git, nor runs that are open, nor the cache.
 unset LEDGER_RUN LEDGER_DIR LEDGER_AUTHOR LEDGER_MODE
+unset $(env | sed -n 's/^\(GIT_[A-Z_]*\)=.*/\1/p')
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_MERGE_AUTOEDIT=no
 export LEDGER_CACHE_DIR="$story/cache" COLUMNS=120
 

@@ -16,7 +16,8 @@
     │   ├── AmbiguousRun          more than one run fits
     │   ├── NoSuchRevision        no commit, branch or tag of that name, or it has no ledger
     │   ├── NoSuchMetric          the run has no such metric
-    │   └── NoSuchChart           the run has no such chart
+    │   ├── NoSuchChart           the run has no such chart
+    │   └── NoSuchPredictions     the run has no such predictions
     ├── Damage                5   a file that had to be read cannot be trusted
     │   ├── DamagedFile           its bytes are not what its name or its reader promises
     │   └── NewerFormat           written by a newer version of ledger
@@ -46,6 +47,7 @@ __all__ = [
     "NoLedger",
     "NoSuchChart",
     "NoSuchMetric",
+    "NoSuchPredictions",
     "NoSuchRevision",
     "NoSuchRun",
     "NotFound",
@@ -191,6 +193,12 @@ class NoSuchChart(NotFound):
     """The run has no such chart."""
 
     code = "no-such-chart"
+
+
+class NoSuchPredictions(NotFound):
+    """The run has no predictions of that split, step or context."""
+
+    code = "no-such-predictions"
 
 
 class Damage(LedgerError):

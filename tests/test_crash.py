@@ -27,7 +27,7 @@ from ledger.errors import LedgerWarning
 from ledger.format import layout
 from ledger.record import run as runs
 from ledger.store import catalog, files, fold
-from ledger.table import frames
+from ledger.table import frames, predictions
 
 CHANGES = {"makedirs", "mkdir", "posix_fadvise", "fsync", "rename", "rmdir", "unlink", "utime"}
 CUTS = (0.02, 0.5, 0.98)  # of a write: how much of it was done
@@ -114,11 +114,15 @@ def live(told: Told) -> None:
         told(run=run.id, step=step, value=step / 8)
     run.log_text("summary", "fine")
     told(run=run.id, chart="summary")
+    run.log_predictions("test", y_true=[0, 1], y_score=[0.25, 0.75])
+    told(run=run.id, predictions="test")
     run.finish()
     told(run=run.id, stands="finished")
     found = ledger.open()
     found.run(run.id).log({"loss": 100.0}, step=100, reason="late")
     told(run=run.id, step=100, value=100.0)
+    found.run(run.id).log_predictions("late", y_true=[0, 1], y_pred=[1, 1], reason="late")
+    told(run=run.id, predictions="late")
     found.run(run.id).tag("star")
     told(run=run.id, tag="star")
     found.select()
@@ -228,6 +232,10 @@ def assert_kept(folder: Path, told: list[dict[str, Any]]) -> None:
             state = fold.fold(found.tree, said["run"])
             assert said.get("chart") in [None, *(chart.name for chart in state.charts)]
             assert said.get("tag") in [None, *state.tags]
+        if "predictions" in said:  # of a run that may be out of view
+            chosen = predictions.choose(fold.fold(found.tree, said["run"]), said["predictions"])
+            columns = predictions.read(found.tree, said["run"], chosen).columns
+            assert columns["y_true"].values.tolist() == [0, 1]
     for run, words in words_of(told).items():
         state = fold.fold(found.tree, run)
         if "back" in words or "taken away" not in words:

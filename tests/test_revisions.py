@@ -304,7 +304,7 @@ def test_forms_of_diff(history: Path) -> None:
     assert run_cli("diff", "--exit-code").code == 0
     assert run_cli("diff", "HEAD~1", "--exit-code").code == 1
     assert run_cli("diff", "HEAD~1", "--stat", "--json").code == 2
-    assert run_cli("diff", "HEAD~3", "--csv").out.splitlines()[0] == "run,name,metric,old,new,diff,verdict"
+    assert run_cli("diff", "HEAD~3", "--csv").out.splitlines()[0] == "change,run,name,metric,old,new,diff,verdict"
     assert "| changed | metric |" in run_cli("diff", "HEAD~3", "--md").out
 
 
@@ -440,3 +440,59 @@ def test_trees_are_parsed_as_git_lists_them(history: Path) -> None:
     assert found.read("0" * 40) is None
     found.close()
     assert found.commit("HEAD") == head
+
+
+def test_a_commit_that_lacks_a_segment_says_so(history: Path) -> None:
+    """Where a segment was not committed, diff and report name the run and say what is missing, as ls does."""
+    run_cli("log", "--run", "first", "val/auc=1.5", "-m", "better labels")
+    git("add", "--all")
+    entry = git("diff", "--cached", "--name-only", "--", "*.parquet").split()[-1]
+    git("rm", "-q", "--cached", entry)
+    git("commit", "-q", "-m", "in part")
+    for verb in (("diff", "HEAD~1", "HEAD"), ("report", "--diff", "HEAD~1..HEAD")):
+        done = run_cli(*verb)
+        assert "it lacks 1 row" in done.err, verb
+        assert "better labels" in done.out, verb
+
+
+def test_damage_in_a_commit_is_seen_though_the_work_tree_is_sound(history: Path) -> None:
+    """What a commit holds is read from the commit: no memory of the sound file in the work tree hides the damage."""
+    run_cli("ls")
+    [entry] = [p for p in Path(".ledger/runs").glob("*/*-first-*/*.json") if "-close-" in p.name]
+    broken = git("hash-object", "-w", "train.py").strip()
+    git("update-index", "--cacheinfo", f"100644,{broken},{entry.as_posix()}")
+    git("commit", "-q", "-m", "damaged")
+    for verb in (
+        ("ls", "--at", "HEAD"),
+        ("show", "first", "--at", "HEAD"),
+        ("show", "HEAD:first"),
+        ("diff", "HEAD~1", "HEAD"),
+    ):
+        assert run_cli(*verb).code == 5, verb
+
+
+def test_a_metric_that_no_run_has(history: Path) -> None:
+    """A glob that fits nothing is an error, not "nothing changed"; one that fits what did not change is none."""
+    done = run_cli("diff", "HEAD~1", "--metric", "val/acu", "--exit-code")
+    assert (done.code, "no run has a metric 'val/acu'" in done.err) == (4, True)
+    assert run_cli("diff", "HEAD~1", "HEAD~1", "--metric", "val/auc", "--exit-code").code == 0
+
+
+def test_runs_that_came_and_went_are_rows_too(history: Path) -> None:
+    """CSV has a row for each metric of a run that was added or removed."""
+    lines = run_cli("diff", "HEAD~4", "--csv").out.splitlines()
+    assert [line.split(",")[0] for line in lines[1:]] == ["added"] * (len(lines) - 1)
+    assert any(",first,val/auc,,1.0,," in line for line in lines)
+
+
+def test_a_work_tree_without_its_ledger(history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the ledger was taken away, a difference says that its runs are gone; a bare repository answers REV:RUN."""
+    shutil.move(".ledger", tmp_path / "away")
+    done = run_cli("diff", "--json")
+    assert done.code == 0, done.err
+    assert len(json.loads(done.out)["runs"]["removed"]) == 2
+    git("clone", "-q", "--bare", str(history), str(tmp_path / "bare.git"))
+    monkeypatch.chdir(tmp_path / "bare.git")
+    assert run_cli("compare", "HEAD~1:first", "HEAD~3:first", "--json").code == 0
+    assert run_cli("show", "main:first").code == 0
+    assert run_cli("ls", "--at", ":/late rows").code == 0

@@ -22,10 +22,12 @@ EMPTY_NAMES = {"base", "common", "core", "handler", "helper", "helpers", "manage
 # Who else opens, makes or removes files, and why that is no business of store/files.py.
 TOUCHES_FILES = {
     "ledger/cli/__init__.py": "the null device after a broken pipe; the report of a bug",
-    "ledger/cli/charts.py": "the copy that the user asked for",
     "ledger/cli/export.py": "the file that the user asked for",
+    "ledger/cli/output.py": "the files that the user asked for",
     "ledger/git/place.py": "git's own HEAD and refs",
+    "ledger/git/settings.py": "git's own info/attributes and hooks",
     "ledger/record/pictures.py": "the picture that the user names",
+    "ledger/record/references.py": "the data and models that the user names",
     "ledger/store/catalog.py": "the catalog in the user's cache folder, never under .ledger",
     "ledger/store/files.py": "all that is under .ledger",
 }
@@ -57,6 +59,7 @@ LATE_MODULES = {
     "ledger/store/journal.py": "decoding rows needs arrays; appending does not",
     "ledger/store/segments.py": "Arrow is needed by those who read or write Parquet alone",
     "ledger/table/frames.py": "rows need arrays; listing runs does not",
+    "ledger/table/predictions.py": "columns need arrays and Arrow; choosing which are meant does not",
 }
 
 

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ledger.api.ledger import Ledger
     from ledger.api.logged import LoggedRun
-    from ledger.api.opening import is_disabled, make, open, open_for, run_program, start, start_shared, writable_ledger
+    from ledger.api.opening import (
+        is_disabled,
+        make,
+        open,
+        open_for,
+        open_runs,
+        run_program,
+        start,
+        start_shared,
+        writable_ledger,
+    )
     from ledger.record.calls import Call, ChartFile
     from ledger.record.calls import check as check_call
     from ledger.record.finishing import Finished
@@ -18,14 +28,18 @@ if TYPE_CHECKING:
     from ledger.store.state import RunState
     from ledger.table.changes import LedgerDiff
     from ledger.table.diff import RunDiff
+    from ledger.table.evolution import MetricHistory
+    from ledger.table.history import CellHistory
 
 __all__ = [
     "Call",
+    "CellHistory",
     "ChartFile",
     "Finished",
     "Ledger",
     "LedgerDiff",
     "LoggedRun",
+    "MetricHistory",
     "RunDiff",
     "RunState",
     "Schema",
@@ -34,6 +48,7 @@ __all__ = [
     "make",
     "open",
     "open_for",
+    "open_runs",
     "run_program",
     "start",
     "start_shared",
@@ -42,11 +57,13 @@ __all__ = [
 
 _HOMES = {
     "Call": "ledger.record.calls",
+    "CellHistory": "ledger.table.history",
     "ChartFile": "ledger.record.calls",
     "Finished": "ledger.record.finishing",
     "Ledger": "ledger.api.ledger",
     "LedgerDiff": "ledger.table.changes",
     "LoggedRun": "ledger.api.logged",
+    "MetricHistory": "ledger.table.evolution",
     "RunDiff": "ledger.table.diff",
     "RunState": "ledger.store.state",
     "Schema": "ledger.schema",

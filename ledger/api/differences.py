@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ledger.api import commits
-from ledger.errors import AmbiguousRun, Damage, NoSuchRevision, NoSuchRun, Undecided, UsageError, warn
+from ledger.errors import AmbiguousRun, Damage, NoSuchMetric, NoSuchRevision, NoSuchRun, Undecided, UsageError, warn
 from ledger.store.catalog import Catalog
 from ledger.store.revision import Revision
 from ledger.store.revision_catalog import RevisionCatalog
@@ -40,9 +40,10 @@ def difference(here: Reading, words: Sequence[str], metrics: Sequence[str]) -> R
             return commits.with_code(here, found)
         if "run" in kinds:
             run, rev = sorted(words, key=lambda word: kinds[words.index(word)] != "run")
+            bare, at = run.removeprefix("run:"), rev.removeprefix("rev:")
             raise UsageError(
                 f"{run!r} is a run and {rev!r} a revision",
-                hint=f"two runs: ledger diff {rev}:{run} {run}; two revisions: ledger diff {rev} HEAD",
+                hint=f"two runs: ledger diff {at}:{bare} {run}; two revisions: ledger diff {at} HEAD",
             )
     return ledgers(ends(here, words), metrics)
 
@@ -85,7 +86,8 @@ def _revisions(here: Reading, words: Sequence[str]) -> Revisions:
     if kind(here, words[0]) == "run":
         raise UsageError(
             f"{word!r} is one run, and it takes two to differ",
-            hint=f"ledger diff {word} OTHER, or against the last commit: ledger diff HEAD:{word} {word}",
+            hint=f"ledger diff {word} OTHER"
+            + ("" if ":" in word else f", or against the last commit: ledger diff HEAD:{word} {word}"),
         )
     return Revisions(word, None, fresh=words[0].startswith("rev:"))
 
@@ -120,7 +122,17 @@ def ends(here: Reading, words: Sequence[str]) -> Ends:
 def ledgers(found: Ends, metrics: Sequence[str]) -> LedgerDiff:
     """Say what became of a ledger from one state to another."""
     runs = between(found.old, found.new, fresh=found.fresh)
+    for pattern in metrics:
+        if not any(changes.has(state, pattern, found.new.schema) for state in _states(found, runs)):
+            raise NoSuchMetric(f"no run has a metric {pattern!r}", hint="`ledger show RUN` lists the metrics of a run")
     return changes.diff_ledgers(found.a, found.b, runs, found.new.schema, metrics=metrics)
+
+
+def _states(found: Ends, runs: Changes) -> Iterator[RunState]:
+    """Yield the runs that changed, then, as one may ask for a metric that did not change, all others."""
+    yield from (*runs.added, *runs.removed, *(state for pair in runs.changed for state in pair))
+    for ledger in (found.new, found.old):
+        yield from ledger.catalog.states()
 
 
 def _commit(ledger: Reading) -> str | None:

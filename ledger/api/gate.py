@@ -10,7 +10,7 @@ from ledger.api import differences
 from ledger.derive import rules
 from ledger.derive.baselines import Baseline
 from ledger.derive.gates import Gate, Outcome
-from ledger.errors import NoSuchRevision, Undecided
+from ledger.errors import NoSuchRevision, NotFound, Undecided
 from ledger.format import names
 from ledger.store.revision import Revision
 from ledger.table import select
@@ -44,7 +44,13 @@ def check(
 
     def baseline(word: str | None) -> Baseline | None:
         if word not in found:
-            found[word] = _baseline(here, word)
+            try:
+                found[word] = _baseline(here, word)
+            except NotFound:
+                # What the caller names must be there; what a gate of the schema names may be yet to come.
+                if word == demands.baseline:
+                    raise
+                found[word] = Baseline(word or "", None, [])
         return found[word]
 
     gate = Gate(here.schema, baseline, named=bool(runs), level=level, each=each, unfinished=unfinished)
@@ -60,7 +66,7 @@ def check(
     # A run that could not be read may be one of those that were meant, or the baseline of one.
     revisions = [f"{held.word}:" for held in found.values() if held is not None and held.run is None]
     unread = {
-        run: str(damage)
+        run: damage.message
         for run, damage in here.damaged.items()
         if where or not runs or any(run.startswith(rev) for rev in revisions)
     }

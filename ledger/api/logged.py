@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ledger.record.calls import check_chart, check_prose, check_rows
+from ledger.record.calls import ChartCall, check_chart, check_prose, check_rows
+from ledger.record.evaluations import Evaluations
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ledger.api.ledger import Ledger
+    from ledger.record.evaluating import Planned
     from ledger.store.state import Chart, RunState
+    from ledger.table.evaluations import Reevaluation
 
 
-class LoggedRun:
+class LoggedRun(Evaluations):
     """A run that is in the ledger already: read it, and add to it; a closed one gets a late entry at once."""
 
     def __init__(self, ledger: Ledger, id: str) -> None:
@@ -103,6 +107,78 @@ class LoggedRun:
 
         self._add([], [check_chart(name, from_file(name, path), step, None, None)], reason)
 
+    def predictions(
+        self, split: str | None = None, step: int | None = None, *, context: Mapping[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Return predictions of the run; see `Ledger.predictions`."""
+        return self.ledger.predictions(self.id, split, step, context=context)
+
+    def log_predictions(
+        self,
+        split: str | None = None,
+        *,
+        y_true: Any = None,
+        y_pred: Any = None,
+        y_score: Any = None,
+        ids: Any = None,
+        timestamp: Any = None,
+        sample_weight: Any = None,
+        slices: Mapping[str, Any] | None = None,
+        step: int | None = None,
+        labels: Any = None,
+        context: Mapping[str, Any] | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Keep predictions; see `Run.log_predictions`. A fault of the disk raises StorageFault here."""
+        from ledger.record.predictions import check
+
+        given = {
+            "y_true": y_true, "y_pred": y_pred, "y_score": y_score,
+            "ids": ids, "timestamp": timestamp, "sample_weight": sample_weight,
+        }  # fmt: skip
+        call = check(given, split=split, step=step, context=context, slices=slices, labels=labels)
+        self._add([], [], reason, [call])
+
+    def log_evaluation(self, found: Reevaluation, *, prefix: str = "", reason: str | None = None) -> None:
+        """Add what `Ledger.evaluate` computed: metrics, definitions, charts if it has them; slices as a context."""
+        from ledger.record import evaluating
+
+        context = json.loads(found.context) if found.context is not None else {}
+        place = evaluating.Place(found.split, prefix, found.step, context)
+        plans = [evaluating.plan(found.whole, place)]
+        for part in found.parts:
+            if part.value is not None:
+                at = place._replace(context={**context, str(found.slice): part.value})
+                plans.append(evaluating.plan(part.evaluation, at))
+        self._evaluation(evaluating.together(plans), check_prose("reason", reason))
+
+    def log_predictions_file(
+        self,
+        path: str,
+        split: str | None = None,
+        *,
+        columns: Mapping[str, str | Sequence[str]],
+        slices: Sequence[str] = (),
+        step: int | None = None,
+        labels: Sequence[str] | None = None,
+        context: Mapping[str, Any] | None = None,
+        reason: str | None = None,
+        dry_run: bool = False,
+    ) -> int:
+        """Keep predictions that stand in a CSV, TSV or Parquet file; returns how many rows they have.
+
+        `columns` says which column of the file is what: {"y_true": "label", "y_score": ["p0", "p1"]}.
+        """
+        from ledger.record import prediction_files
+        from ledger.record.predictions import check, refuse_large
+
+        given, sliced = prediction_files.read(path, columns, slices)
+        call = check(given, split=split, step=step, context=context, slices=sliced, labels=labels)
+        refuse_large(self.ledger.tree, [call])
+        if not dry_run:
+            self._add([], [], reason, [call])
+        return call.rows
+
     def tag(self, *tags: str) -> None:
         """Add tags; `-old` removes one."""
         self.ledger.tag(self.id, *tags)
@@ -115,8 +191,17 @@ class LoggedRun:
         """Add or change params."""
         self.ledger.set_params(self.id, params, reason)
 
-    def _add(self, rows: list[Any], charts: list[Any], reason: str | None) -> None:
+    def _with_rank(self, context: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        return context
+
+    def _chart(self, call: ChartCall) -> None:
+        self._add([], [call], None)
+
+    def _evaluation(self, planned: Planned, reason: str | None) -> None:
+        self._add(planned.rows, planned.charts, reason, planned.predictions)
+
+    def _add(self, rows: list[Any], charts: list[Any], reason: str | None, predictions: Sequence[Any] = ()) -> None:
         from ledger.record import adding
 
-        checked = adding.Checked(rows, charts, {}, [], None, check_prose("reason", reason))
+        checked = adding.Checked(rows, charts, {}, [], None, check_prose("reason", reason), predictions)
         adding.add(self.ledger.tree, self.id, checked, self.ledger.author)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ledger.api.ledger import Ledger
 from ledger.errors import InvalidValue, NoLedger
+from ledger.format import layout, names
 from ledger.store import tree as trees
 from ledger.store.tree import Tree
 
@@ -91,14 +92,32 @@ def open(path: str | None = None, *, rev: str | None = None) -> Ledger:
 
 
 def open_for(words: Sequence[str]) -> Ledger:
-    """Return the ledger here, else, as in a bare repository, that of the first revision which the words name."""
+    """Return the ledger here for a difference of revisions; where there is none, what the revisions tell of it.
+
+    In a work tree without a ledger it is one without runs; in a bare repository that of the last revision named.
+    """
     try:
         return open()
     except NoLedger:
-        revs = [rev for word in words for rev in word.replace("...", "..").removeprefix("rev:").split("..") if rev]
-        if not revs:
+        if os.environ.get("LEDGER_DIR"):
             raise
-        return open(rev=revs[-1].partition(":")[0])
+        from ledger.api import revisions
+
+        named = [rev for word in words for rev in word.replace("...", "..").removeprefix("rev:").split("..") if rev]
+        found = revisions.find(os.getcwd(), named[-1].partition(":")[0] if named else "HEAD")
+        top = found.repository.top
+        return Ledger(found) if top is None else Ledger(Tree(os.path.join(top, found.prefix, layout.FOLDER)))
+
+
+def open_runs(words: Sequence[str], rev: str | None = None) -> Ledger:
+    """Return the ledger here, or as `rev` has it; in a bare repository that of a revision which names a run."""
+    try:
+        return open(rev=rev)
+    except NoLedger:
+        named = [at for word in words if (at := names.split_revision(word)[0]) is not None]
+        if rev is not None or not named:
+            raise
+        return open(rev=named[-1])
 
 
 def writable(path: str | None = None, start: str | None = None) -> Tree:
@@ -119,7 +138,7 @@ def make(directory: str | None = None) -> tuple[str, bool]:
 
     if directory is not None and not os.path.isdir(directory):
         raise InvalidValue(f"there is no folder {directory}", hint=f"mkdir -p {directory}")
-    tree = writable(None if directory is None else trees.find(directory) or trees.place(directory))
+    tree = writable(directory)
     return tree.root, begin.prepare(tree)
 
 

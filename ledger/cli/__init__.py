@@ -17,18 +17,24 @@ import click
 from ledger import __version__
 from ledger.errors import LedgerError, LedgerWarning
 
-# Each command and its summary, in the order of `ledger --help`; the file is named like the command.
+# Each command and its summary, in the order of `ledger --help`; the file is named like the command, `_` for `-`.
 COMMANDS = {
     "init": "Make a ledger here.",
     "status": "Say what is going on: runs, journals, what git would leave out.",
     "start": "Open a run and print its id.",
     "log": "Log metrics, charts, params and tags to a run.",
+    "log-predictions": "Keep predictions that stand in a CSV or Parquet file.",
+    "evaluate": "Compute metrics again from the predictions of a run.",
     "finish": "Seal and close a run.",
     "run": "Run a program as a run: its output, its exit status.",
     "ls": "List runs.",
     "show": "Show one run.",
     "compare": "Set runs side by side.",
-    "diff": "Say what differs between two runs.",
+    "diff": "Say what differs between two runs, or two revisions.",
+    "history": "Show every value of a run's metric, or the best value by commit.",
+    "check": "Hold runs against the gates: pass, fail or undecided.",
+    "report": "Write what a branch did to the results, for a pull request.",
+    "plot": "Draw runs: curves, boomerang, scatter, parallel, montage.",
     "charts": "List or save the charts of a run.",
     "tag": "Add or remove tags.",
     "note": "Set a run's note.",
@@ -36,9 +42,11 @@ COMMANDS = {
     "rm": "Take runs out of view.",
     "restore": "Bring removed runs back.",
     "export": "Write the rows of runs as JSON lines, CSV or Parquet.",
+    "merge": "Add what another ledger, or a revision, has and this one has not.",
     "repair": "Bring damaged files back, from git or from journals.",
     "gc": "Remove blobs that nothing names any more.",
     "schema": "Show what .ledger-schema declares.",
+    "git": "Show rows in git diff; check what is committed.",
     "verify": "Check everything: hashes, entries, references, journals, rows, secrets.",
 }
 
@@ -58,7 +66,7 @@ class Commands(click.Group):
         """Return a command by its name."""
         if name not in COMMANDS:
             return None
-        module = import_module(f"ledger.cli.{name}")
+        module = import_module(f"ledger.cli.{name.replace('-', '_')}")
         command: click.Command = module.command
         command.epilog = EXIT_CODES
         return command

@@ -9,6 +9,7 @@ from ledger import api
 from ledger.cli import options, output
 from ledger.view.numbers import plural
 
+_PICTURES = ("png", "svg", "pdf")
 _NAME_MAX = 180  # bytes of a chart's name in a file's name, which file systems hold to 255
 
 
@@ -27,16 +28,24 @@ def command(run: str, name: str | None, step: int | None, target: str | None, at
     \b
     ledger charts baseline
     ledger charts baseline roc -o roc.png
+    ledger charts baseline test/roc --csv
+
+    Of a chart that is data, NAME alone shows the data, and -o FILE.png, .svg or .pdf draws it.
     """
-    ledger, run = api.open(rev=at).home(run)
+    ledger, run = api.open_runs([run], at).home(run)
     state = ledger.state(run)
     output.run_notices([state])
     if name is not None:
         chart = ledger.find_chart(run, name, step)
         data = ledger.chart(run, name, step)
-        if target == "-":
+        if target is None and chart.blob in ledger.chart_kinds(run):
+            _show_data(ledger, run, name, step, form)
+        elif target == "-":
             sys.stdout.buffer.write(data)
         elif target is not None:
+            ending = os.path.splitext(target)[1][1:].lower()
+            if ending in _PICTURES and chart.blob in ledger.chart_kinds(run):
+                data = ledger.plot_chart(run, name, step).picture(ending)
             output.write(target, data)
         else:
             output.text(os.path.relpath(ledger.blob_path(chart)) + "\n")
@@ -44,27 +53,35 @@ def command(run: str, name: str | None, step: int | None, target: str | None, at
     if target is not None:
         _write_all(ledger, state, target)
         return
-    headings = ["chart", "context", "step", "media_type", "bytes", "blob"]
+    kinds = ledger.chart_kinds(run)
     if form == "json":
         from ledger.view.document import charts_document
 
-        output.json(charts_document(state))
+        output.json(charts_document(state, kinds))
     elif form is not None:
-        output.rows(form, headings, [[c.name, c.context, c.step, c.media_type, c.bytes, c.blob] for c in state.charts])
+        headings = ["chart", "context", "step", "media_type", "bytes", "blob", "kind"]
+        rows = [[c.name, c.context, c.step, c.media_type, c.bytes, c.blob, kinds.get(c.blob)] for c in state.charts]
+        output.rows(form, headings, rows)
     elif not state.charts:
         output.notice(f"the run {state.id} has no charts")
     else:
         from ledger.view.text import render_charts
 
-        output.text(render_charts(state.charts, color=output.color(), width=output.width()))
+        output.text(render_charts(state.charts, kinds, color=output.color(), width=output.width()))
+
+
+def _show_data(ledger: api.Ledger, run: str, name: str, step: int | None, form: str | None) -> None:
+    """Write chart data: as it is stored, or its columns as CSV or Markdown."""
+    if form in ("csv", "md"):
+        columns = ledger.chart_data(run, name, step).columns
+        output.rows(form, list(columns), list(zip(*columns.values(), strict=True)))
+    else:
+        output.Rows().write(ledger.chart(run, name, step))
 
 
 def _write_all(ledger: api.Ledger, state: "api.RunState", folder: str) -> None:
     """Write every chart into a folder, under names that hold no part of a path."""
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except OSError as error:
-        raise click.UsageError(f"cannot make the folder {folder}: {error.strerror}") from None
+    output.folder(folder)
     for chart in state.charts:
         plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in chart.name).lstrip(".-") or "chart"
         plain = plain.encode()[:_NAME_MAX].decode(errors="ignore")

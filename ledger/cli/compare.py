@@ -12,6 +12,10 @@ from ledger.cli import options, output
 @options.metric
 @click.option("--only-changed", is_flag=True, help="Leave out what is equal in all runs.")
 @click.option("--all-params", is_flag=True, help="Show params that are equal in all runs too.")
+@click.option(
+    "--sort", metavar="COLUMN",
+    help="Order runs by a column of ls ('-' in front: descending), or by generalization[:METRIC], which adds its row.",
+)  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="Compare all runs.")
 @options.at
 @options.formats()
@@ -21,6 +25,7 @@ def command(
     metrics: tuple[str, ...],
     only_changed: bool,
     all_params: bool,
+    sort: str | None,
     everything: bool,
     at: str | None,
     form: str | None,
@@ -30,14 +35,20 @@ def command(
     \b
     ledger compare baseline candidate
     ledger compare -F "tag = 'cv'" --metric 'test/*'
+    ledger compare --all --sort generalization
+
+    The generalization index of a run is the range of its score (accuracy, roc_auc or r2) over the splits.
     """
     if not (runs or where or everything):
         raise click.UsageError(
             "which runs? give RUN..., --filter or --all; `ledger compare @2 @1` takes the newest two"
         )
-    ledger = api.open(rev=at)
-    comparison = ledger.compare(*runs, where=where, metrics=metrics, only_changed=only_changed)
+    ledger = api.open_runs(runs, at)
+    comparison = ledger.compare(*runs, where=where, metrics=metrics, only_changed=only_changed, sort=sort)
     output.run_notices(comparison.runs)
+    for found in comparison.definitions_differ:
+        which = ", ".join(found.metrics[:8]) + (f" and {len(found.metrics) - 8} more" if len(found.metrics) > 8 else "")
+        output.notice(f"not computed in one way in all of these runs: {which}\nledger charts RUN {found.chart}")
     if form == "json":
         output.json(comparison.to_json())
     elif form == "md":

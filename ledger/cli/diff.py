@@ -41,13 +41,14 @@ def command(
         if stat or name_only:
             raise click.UsageError("--stat and --name-only are for revisions; two runs are shown whole")
         output.run_notices([found.a, found.b])
-        for text in found.notices:
-            output.notice(text)
+        output.notices(found.notices)
         _two_runs(ledger, found, document, show_all, form)
     elif name_only:
+        output.notices(found.notices)
         runs = [*found.added, *found.removed, *(change.run for change in found.runs)]
         output.text("".join(f"{run.id}\n" for run in runs))
     else:
+        output.notices(found.notices)
         _revisions(found, document, stat, form)
     if ledger.damaged and not isinstance(found, api.RunDiff):  # two runs that were read are answered in full
         click.get_current_context().exit(5)
@@ -77,12 +78,7 @@ def _revisions(found: "api.LedgerDiff", document: dict[str, object], stat: bool,
     if form == "json":
         output.json(document)
     elif form == "csv":
-        values = [
-            [change.run.id, change.run.name, key, cell.old, cell.new, cell.diff, cell.verdict]
-            for change in found.runs
-            for key, cell in change.diff.metrics.items()
-        ]
-        output.rows(form, ["run", "name", "metric", *_PARTS], values)
+        output.rows(form, ["change", "run", "name", "metric", *_PARTS], found.rows())
     else:
         from ledger.view.difference import changes_markdown, render_changes, render_stat
 

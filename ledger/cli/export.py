@@ -18,7 +18,7 @@ from ledger.cli import options, output
 @options.at
 def command(runs: tuple[str, ...], where: str | None, form: str, target: str | None, at: str | None) -> None:
     """Write the rows of RUN... (else of all runs): run, metric, context, step, time, value."""
-    ledger = api.open(rev=at)
+    ledger = api.open_runs(runs, at)
     if form == "parquet" and target is None and sys.stdout.isatty():
         raise click.UsageError("Parquet is not for the terminal: give -o FILE")
     if target is None:

@@ -61,6 +61,7 @@ def _stale(ledger: api.Ledger, dry_run: bool) -> None:
 
 def _say(done: "api.Finished") -> None:
     charts = f", {plural(done.charts, 'chart')}" if done.charts else ""
-    output.notice(f"{done.run} is {done.status}: {plural(done.rows, 'row')}{charts} sealed")
+    predictions = f", {plural(done.predictions, 'set')} of predictions" if done.predictions else ""
+    output.notice(f"{done.run} is {done.status}: {plural(done.rows, 'row')}{charts}{predictions} sealed")
     for gap in done.gaps:
         output.notice(f"damaged and left out: {gap}")

@@ -32,7 +32,7 @@ def command(
     form: str | None,
 ) -> None:
     """List runs, newest first: all of them, or those that RUN and --filter choose."""
-    ledger = api.open(rev=at)
+    ledger = api.open_runs(runs, at)
     if removed and (runs or where or sort or status):
         raise click.UsageError("--removed lists all of them: it takes no RUN, --filter, --sort or --status")
     if removed:

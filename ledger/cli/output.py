@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+_NOTICES_MOST = 20
+
 
 def color() -> bool:
     """Say whether to colour: as `--color` says, else on a terminal unless NO_COLOR is set."""
@@ -72,6 +74,14 @@ def write(path: str, data: bytes | str) -> None:
         raise click.UsageError(f"cannot write {path}: {error.strerror}") from None
 
 
+def folder(path: str) -> None:
+    """Make a folder that the user asked for, unless it is there; raises a usage error where that is not possible."""
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise click.UsageError(f"cannot make the folder {path}: {error.strerror}") from None
+
+
 def write_new(stem: str, ending: str, data: bytes) -> tuple[str, bool]:
     """Write STEM.ENDING here, never over another file: then STEM-2 and so on; return the name, and whether it is new.
 
@@ -110,6 +120,14 @@ def left_out(ledger: Any) -> None:
     """Say which runs could not be read, and why."""
     for id, damage in ledger.damaged.items():
         notice(f"left out: run {id}: {damage}")
+
+
+def notices(texts: Sequence[str]) -> None:
+    """Say what is amiss, each on a line of its own; of very many, the first ones."""
+    for text in texts[:_NOTICES_MOST]:
+        notice(text)
+    if len(texts) > _NOTICES_MOST:
+        notice(f"and {len(texts) - _NOTICES_MOST} more; see --json")
 
 
 def stop_if_damaged(ledger: Any, runs: Sequence[str], where: str | None = None) -> None:

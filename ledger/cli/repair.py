@@ -29,6 +29,7 @@ def command(absent: bool, dry_run: bool, form: str | None) -> None:
         lines += [f"set aside  {item.path} -> {item.to}" for item in done.set_aside]
         for run in done.sealed:
             charts = f", {plural(run.charts, 'chart')}" if run.charts else ""
+            charts += f", {plural(run.predictions, 'set')} of predictions" if run.predictions else ""
             lines.append(f"sealed     {plural(run.rows, 'row')}{charts} of {run.run}, now {run.status}")
         lines += [f"gone       {item.path}: {item.text}" for item in done.gone]
         lines += [f"not done   {item.path}: {item.reason}" for item in done.undone]

@@ -23,6 +23,7 @@ def command(span: str, title: str, target: str | None, form: str) -> None:
     """
     ledger = api.open_for((span,))
     found = ledger.report(span)
+    output.notices(found.diff.notices)
     document = found.diff.to_json()
     if form == "json":
         from ledger.view.document import encode

@@ -12,8 +12,10 @@ from ledger.cli import options, output
 @options.formats()
 def command(run: str, at: str | None, form: str | None) -> None:
     """Show RUN: where it came from, params, metrics with last, best, min, max and mean, charts."""
-    ledger = api.open(rev=at)
+    ledger = api.open_runs([run], at)
     state = ledger.state(run)
+    if (origin := ledger.origin(state)) is not None:
+        output.notice(f"{state.id}: {origin}")
     if form == "json":
         from ledger.view.document import show_document
 

@@ -5,6 +5,7 @@ refuses what a reader cannot trust. An entry's id is the first 16 hex digits of 
 """
 
 import hashlib
+import math
 from typing import Any
 
 import msgspec
@@ -84,6 +85,32 @@ class ChartRef(msgspec.Struct, omit_defaults=True):
     caption: str | None = None
 
 
+class ColumnRef(msgspec.Struct, omit_defaults=True):
+    """One column of predictions: its blob (a `parquet` one), the digest of its values, what they are."""
+
+    blob: str
+    digest: str
+    dtype: str
+
+
+class PredictionsRef(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Predictions that an entry brings: split and step, a blob a column, their place among the rows.
+
+    `labels` are the classes in the order of a row's scores.
+    """
+
+    split: str | None = None
+    step: int | None = None
+    context: str | None = None
+    rows: int
+    labels: list[str | bool | int | float] | None = None
+    columns: dict[str, ColumnRef]
+    time: int
+    writer: str
+    seq: int
+    attempt: int
+
+
 class UndefinedValue(msgspec.Struct, omit_defaults=True):
     """Why the row (writer, seq) has no value."""
 
@@ -109,7 +136,7 @@ class Rows(Entry, kw_only=True, omit_defaults=True):
     segments: list[Segment] = []
     charts: list[ChartRef] = []
     more_charts: MoreCharts | None = None
-    predictions: list[dict[str, Any]] = []
+    predictions: list[PredictionsRef] = []
     undefined: list[UndefinedValue] = []
     summary: dict[str, Any] = {}
 
@@ -157,7 +184,7 @@ class Resume(Entry, kw_only=True, omit_defaults=True):
 _TYPES: dict[str, type[Entry]] = dict(zip(KINDS, (Open, Rows, Close, Annotate, Retract, Resume), strict=True))
 _WRAPPED: dict[type[Entry], tuple[str, ...]] = {
     Open: ("params", "git", "program"),
-    Rows: ("source", "predictions", "summary"),
+    Rows: ("source", "summary"),
     Resume: ("git", "program"),
 }
 _DECODERS: dict[type, "msgspec.json.Decoder[Any]"] = {}
@@ -246,6 +273,8 @@ def _check(entry: Entry) -> None:
     elif isinstance(entry, Rows):
         for chart in entry.charts:
             check_chart(chart)
+        for predictions in entry.predictions:
+            check_predictions(predictions)
         if not all(undefined.reason.strip() for undefined in entry.undefined):
             raise ValueError("the reason of an undefined value is blank")
 
@@ -280,6 +309,26 @@ def check_chart(chart: ChartRef) -> None:
     for number in (chart.bytes, chart.time, chart.seq, chart.attempt, chart.step or 0):
         if not -(2**63) <= number < 2**63:
             raise ValueError(f"a number of the chart {chart.name!r} is beyond 64 bits")
+
+
+def check_predictions(ref: PredictionsRef) -> None:
+    """Raise ValueError for predictions whose names, context, labels or numbers no writer gives."""
+    for name in (*ref.columns, *(() if ref.split is None else (ref.split,))):
+        if not names.is_metric(name) or name.startswith("$"):
+            raise ValueError(f"{name[:80]!r} cannot name a split or a column of predictions")
+    if not ref.columns:
+        raise ValueError("predictions have no columns")
+    if ref.context is not None and not names.is_context(ref.context):
+        raise ValueError(f"{ref.context[:80]!r} is not a context")
+    if ref.rows < 0:
+        raise ValueError(f"predictions have {ref.rows} rows")
+    for label in ref.labels or ():
+        if isinstance(label, float) and not math.isfinite(label):
+            raise ValueError(f"{label} cannot be a label")
+    numbers = [label for label in ref.labels or () if isinstance(label, int)]
+    for number in (ref.rows, ref.time, ref.seq, ref.attempt, ref.step or 0, *numbers):
+        if not -(2**63) <= number < 2**63:
+            raise ValueError("a number of predictions is beyond 64 bits")
 
 
 def encode_charts(charts: list[ChartRef]) -> bytes:

@@ -7,11 +7,12 @@ frames of another journal, are never taken for valid. Payloads are arrays that b
     [1, {...}]                                       header: who writes here
     [2, seq, time, step, context, {metric: value}]   rows; a value that is text is the reason of an undefined one
     [3, seq, time, {...}]                            a chart
+    [4, seq, time, {...}]                            predictions
 """
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -21,7 +22,7 @@ from ledger.format import names
 from ledger.format.ids import TIME_MAX, is_run_id
 from ledger.format.layout import FORMAT, blob_path, parse_entry_name
 
-HEADER, ROWS, CHART = 1, 2, 3
+HEADER, ROWS, CHART, PREDICTIONS = 1, 2, 3, 4
 SEQ_MAX = 2**62
 STEP_LIMIT = 2**63 - 1  # that of NO_STEP, which no step is
 ATTEMPT_MAX = 2**31 - 1
@@ -92,6 +93,29 @@ def encode_frame(payload: bytes, salt: int) -> bytes:
     return HEAD.pack(MAGIC, size, zlib.crc32(payload, salt ^ size)) + payload
 
 
+def encode_bundle(
+    rows: Iterable[tuple[int | None, str | None, dict[str, Any]]],
+    charts: Iterable[dict[str, Any]],
+    predictions: Iterable[dict[str, Any]],
+    seq: int,
+    time: int,
+    salt: int,
+) -> tuple[bytes, int]:
+    """Return the frames of rows (step, context, values), charts and predictions that belong together, and the next seq.
+
+    They are to be written at once; their seqs begin at `seq`.
+    """
+    data = b""
+    for step, context, values in rows:
+        data += encode_frame(encode_payload((ROWS, seq, time, step, context, values)), salt)
+        seq += len(values)
+    placed = [(CHART, fields) for fields in charts] + [(PREDICTIONS, fields) for fields in predictions]
+    for kind, fields in placed:
+        data += encode_frame(encode_payload((kind, seq, time, fields)), salt)
+        seq += 1
+    return data, seq
+
+
 def encode_header(header: Header, salt: int) -> bytes:
     """Return the frame of a journal's header."""
     return encode_frame(encode_payload([HEADER, header]), salt)
@@ -153,6 +177,8 @@ def is_sound(payload: list[Any]) -> bool:
         return len(payload) == 6 and _is_placed(payload) and _are_rows(*payload[3:])
     if payload[0] == CHART:
         return len(payload) == 4 and _is_placed(payload) and _is_chart(*payload[1:])
+    if payload[0] == PREDICTIONS:
+        return len(payload) == 4 and _is_placed(payload) and _are_predictions(*payload[1:])
     return True
 
 
@@ -186,6 +212,22 @@ def _is_chart(seq: int, time: int, fields: Any) -> bool:
         chart = msgspec.convert({**fields, **ours}, ChartRef)
         check_chart(chart)
         blob_path(chart.blob, chart.extension)
+    except (msgspec.ValidationError, ValueError, DamagedFile):
+        return False
+    return True
+
+
+def _are_predictions(seq: int, time: int, fields: Any) -> bool:
+    from ledger.format.entries import PredictionsRef, check_predictions
+
+    ours = {"time": time, "writer": "", "seq": seq, "attempt": 1}
+    if type(fields) is not dict or not fields.keys() <= set(PredictionsRef.__struct_fields__) - ours.keys():
+        return False
+    try:
+        found = msgspec.convert({**fields, **ours}, PredictionsRef)
+        check_predictions(found)
+        for column in found.columns.values():
+            blob_path(column.blob, "parquet")
     except (msgspec.ValidationError, ValueError, DamagedFile):
         return False
     return True

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ledger.format import frame as form
-from ledger.format.frame import CHART, HEAD, PREFIX_SIZE, ROWS, Frame, frame_at, next_frame
+from ledger.format.frame import CHART, HEAD, PREDICTIONS, PREFIX_SIZE, ROWS, Frame, frame_at, next_frame
 from ledger.format.ids import TIME_MAX
 
 NO_STEP = np.iinfo(np.int64).max  # a null step ranks above every step; real ones stay within 2^62
@@ -131,8 +131,16 @@ class ChartFrame(NamedTuple):
     fields: dict[str, Any]
 
 
+class PredictionsFrame(NamedTuple):
+    """Predictions as a journal holds them."""
+
+    seq: int
+    time: int
+    fields: dict[str, Any]
+
+
 class Content(NamedTuple):
-    """What a journal holds: its rows, the reasons of undefined ones by seq, its charts, its damage."""
+    """What a journal holds: its rows, the reasons of undefined ones by seq, its charts, predictions, its damage."""
 
     rows: Rows
     reasons: dict[int, str]
@@ -141,6 +149,7 @@ class Content(NamedTuple):
     end: int  # of the last valid frame: a torn tail begins here
     last_seq: int
     last_time: int
+    predictions: list[PredictionsFrame]
 
 
 def decode_journal(data: bytes, salt: int, writer: str, attempt: int, start: int = PREFIX_SIZE) -> Content:
@@ -159,6 +168,7 @@ class _Reader:
         self.single: dict[Key, list[tuple[int, int, float, bool, int]]] = {}
         self.reasons: dict[int, str] = {}
         self.charts: list[ChartFrame] = []
+        self.predictions: list[PredictionsFrame] = []
         self.gaps: list[tuple[int, int]] = []
         self.end, self.last_seq, self.last_time = PREFIX_SIZE, -1, 0
 
@@ -187,9 +197,12 @@ class _Reader:
                     # Stretches that keep breaking off cost more than they save: try them less often.
                     wait = _STRETCH_MIN if read >= _STRETCH_MIN else min(2 * wait, 4096)
                     skip = 0 if read >= _STRETCH_MIN else wait
-            elif frame.payload[0] == CHART:
-                _, seq, time, fields = frame.payload
-                self.charts.append(ChartFrame(seq, time, fields))
+            elif frame.payload[0] in (CHART, PREDICTIONS):
+                kind, seq, time, fields = frame.payload
+                if kind == CHART:
+                    self.charts.append(ChartFrame(seq, time, fields))
+                else:
+                    self.predictions.append(PredictionsFrame(seq, time, fields))
                 self.last_seq, self.last_time = max(self.last_seq, seq), max(self.last_time, time)
 
     def _rows(self, frame: Frame) -> None:
@@ -285,7 +298,9 @@ class _Reader:
                 setattr(rows, name, np.concatenate([chunk[i] for key in keys for chunk in self.chunks[key]]))
             rows.attempt = np.full(len(rows), attempt, np.int32)
             rows.writer = np.zeros(len(rows), np.int32)
-        return Content(rows, self.reasons, self.charts, self.gaps, self.end, self.last_seq, self.last_time)
+        return Content(
+            rows, self.reasons, self.charts, self.gaps, self.end, self.last_seq, self.last_time, self.predictions
+        )
 
 
 class _Numbers(NamedTuple):

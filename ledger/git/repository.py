@@ -59,6 +59,9 @@ class Repository:
             if self.run("rev-parse", "--git-dir") is None:
                 raise
             found = None
+        if found is None and word.startswith(":/"):  # with anything behind it, it is another text to look for
+            asked = self.run("rev-parse", "--verify", "--quiet", word)
+            found = next(self._ask([asked.decode("ascii").strip()])) if asked else None
         if found is None:
             return None
         name, data = found

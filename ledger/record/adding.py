@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ledger.errors import NoSuchRun, warn
 from ledger.format import layout, names
@@ -23,6 +23,9 @@ from ledger.store import journal
 from ledger.store.tree import Tree
 from ledger.store.writer import SharedWriter
 
+if TYPE_CHECKING:
+    from ledger.record.predictions import PredictionsCall
+
 
 class Checked(NamedTuple):
     """What a call asks for, all of it found fit to be written."""
@@ -33,6 +36,7 @@ class Checked(NamedTuple):
     tags: list[str]
     note: str | None
     reason: str | None
+    predictions: Sequence[PredictionsCall] = ()
 
 
 class Logged(NamedTuple):
@@ -66,11 +70,15 @@ def check(
 
 
 def refuse_large(tree: Tree, checked: Checked) -> None:
-    """Raise InvalidValue for a chart that is larger than the schema allows."""
+    """Raise InvalidValue for a chart or a column that is larger than the schema allows."""
     if checked.charts:
         from ledger.record import pictures
 
         pictures.refuse_large(tree, checked.charts)
+    if checked.predictions:
+        from ledger.record import predictions
+
+        predictions.refuse_large(tree, checked.predictions)
 
 
 def add(tree: Tree, run: str, checked: Checked, author: Callable[[], str]) -> Logged:
@@ -83,7 +91,7 @@ def add(tree: Tree, run: str, checked: Checked, author: Callable[[], str]) -> Lo
     standing.refuse_retracted(tree, run)
     refuse_large(tree, checked)
     came_late = False
-    if checked.rows or checked.charts:
+    if checked.rows or checked.charts or checked.predictions:
         came_late = _add_rows(tree, run, checked, author)
     if checked.params or checked.tags or checked.note is not None:
         # Here, because an open run, the common case of a shell loop, needs none of it.
@@ -99,19 +107,22 @@ def add(tree: Tree, run: str, checked: Checked, author: Callable[[], str]) -> Lo
 
 
 def _add_rows(tree: Tree, run: str, checked: Checked, author: Callable[[], str]) -> bool:
-    """Add rows and charts; say whether they came late."""
+    """Add rows, charts and predictions; say whether they came late."""
     charts: list[dict[str, Any]] = []
     if checked.charts:
         from ledger.record import pictures
 
         charts = [pictures.store(tree, *call) for call in checked.charts]
+    predicted: list[dict[str, Any]] = []
+    if checked.predictions:
+        from ledger.record import predictions
+
+        predicted = [predictions.store(tree, one) for one in checked.predictions]
     if not standing.is_closed(tree, run):
         since = standing.newest_time(tree, run)
         with SharedWriter(tree, run, standing.attempt_of(tree, run), since=since) as writer:
-            for call in checked.rows:
-                writer.rows(call.step, call.context, plain(call.values))
-            for fields in charts:
-                writer.chart(fields)
+            rows = [(call.step, call.context, plain(call.values)) for call in checked.rows]
+            writer.bundle(rows, charts, predicted)
         # It may have been closed between our look and our write; then nobody else will seal this journal.
         if not standing.is_closed(tree, run):
             return False
@@ -123,7 +134,7 @@ def _add_rows(tree: Tree, run: str, checked: Checked, author: Callable[[], str])
         return True
     from ledger.record import late
 
-    late.write(tree, run, checked.rows, charts, author(), checked.reason)
+    late.write(tree, run, checked.rows, charts, author(), checked.reason, predicted)
     return True
 
 

@@ -9,13 +9,14 @@ from ledger.store.tree import Tree
 
 
 class Finished(NamedTuple):
-    """What finishing a run did: its status now, the rows and charts sealed, the bytes that were damaged."""
+    """What finishing a run did: its status now, the rows, charts and predictions sealed, the bytes found damaged."""
 
     run: str
     status: str
     rows: int
     charts: int
     gaps: list[str]
+    predictions: int = 0
 
 
 def finish(tree: Tree, run: str, author: str, status: str | None = None, *, force: bool = False) -> Finished:
@@ -49,7 +50,7 @@ def finish(tree: Tree, run: str, author: str, status: str | None = None, *, forc
     word = status or ("interrupted" if dead else "finished")
     closing = seal.Closing(word, sealer=status is None and dead)
     done = seal.finish(tree, run, author, closing, force=force)
-    return Finished(run, fold.fold(tree, run).status, done.rows, done.charts, done.gaps)
+    return Finished(run, fold.fold(tree, run).status, done.rows, done.charts, done.gaps, done.predictions)
 
 
 def finish_stale(tree: Tree, author: str) -> dict[str, "Finished | LedgerError"]:
@@ -69,7 +70,7 @@ def finish_stale(tree: Tree, author: str) -> dict[str, "Finished | LedgerError"]
             if in_use and not closed and _begun_in_shell(tree, found):
                 taken = [item for path in found.left if (item := seal.take(tree, path)) is not None]
                 sealed = seal.seal(tree, run, taken, author)
-                done[run] = Finished(run, "open", sealed.rows, sealed.charts, sealed.gaps)
+                done[run] = Finished(run, "open", sealed.rows, sealed.charts, sealed.gaps, sealed.predictions)
             else:
                 done[run] = finish(tree, run, author)
         except NoSuchRun:  # a journal that never got its header: put aside, and nothing to say

@@ -1,7 +1,10 @@
 """Late rows: a closed run gets a `rows` entry at once, with its reason; without a step they speak of the whole run."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
+
+import msgspec
 
 from ledger.format import entries as form
 from ledger.format import layout
@@ -23,8 +26,9 @@ def write(
     charts: list[dict[str, Any]],
     author: str,
     reason: str | None,
+    predictions: Sequence[dict[str, Any]] = (),
 ) -> None:
-    """Write rows and charts (fields as `calls.chart_fields` gives them) as one late entry."""
+    """Write rows, charts and predictions (fields as a journal holds them) as one late entry."""
     from ledger.format.rows import NO_STEP, Rows
 
     found = entries.read_all(tree, layout.run_folder(run), run).read
@@ -47,10 +51,17 @@ def write(
         form.ChartRef(**fields, time=time, writer=writer, seq=len(flat) + i, attempt=_LATE)
         for i, fields in enumerate(charts)
     ]
-    total = len(flat) + len(refs)
+    ours = {"time": time, "writer": writer, "attempt": _LATE}
+    first = len(flat) + len(refs)
+    predicted = [
+        msgspec.convert({**fields, **ours, "seq": first + i}, form.PredictionsRef)
+        for i, fields in enumerate(predictions)
+    ]
+    total = first + len(predicted)
     if not total:
         return
-    arrived = seal.Arrived(rows.sorted() if flat else None, refs, [form.Range(writer, 0, total - 1)], undefined)
+    ranges = [form.Range(writer, 0, total - 1)]
+    arrived = seal.Arrived(rows.sorted() if flat else None, refs, ranges, undefined, predicted)
     batch: list[tuple[str, bytes]] = []
     header = form.header("rows", run, time, author, entries.heads(found))
     seal.add_entry(batch, seal.add_rows(batch, tree, header, arrived, late=True, reason=reason))

@@ -1,4 +1,4 @@
-"""What is gone with a committed file, as exactly as what is left can say: which rows, entry or charts, of which run.
+"""What is gone with a committed file, as exactly as what is left can say: which rows, entry, charts or predictions.
 
 Nothing here repairs; `repair` asks when a file could not be brought back.
 """
@@ -13,12 +13,15 @@ from ledger.format import ids, layout
 from ledger.store import files
 from ledger.store.tree import Tree
 
+_TOLD_MAX = 20  # charts and columns that a sentence names
+
 
 class Gone(NamedTuple):
     """Something that could not be brought back: a file, what it held in a sentence, and the same in parts.
 
     `details`, where they apply: run, entry, time (us), rows, metrics ({key: {count, last_step}}), writers ([{writer,
-    first, last}], the seqs), charts ([{run, name, step}]), bytes and seqs ([[first, last]]) of a journal.
+    first, last}], the seqs), charts ([{run, name, step}]), predictions ([{run, column, rows, split, step}]), bytes and
+    seqs ([[first, last]]) of a journal.
     """
 
     path: str
@@ -66,6 +69,16 @@ class Known:
                 found += [(entry.run, chart) for chart in charts]
         return found
 
+    def predictions(self) -> list[tuple[str, form.PredictionsRef, str, form.ColumnRef]]:
+        """Return every column of predictions that an entry names: its run, its predictions, its name."""
+        return [
+            (entry.run, found, name, column)
+            for entries in self.rows.values()
+            for _, entry in entries
+            for found in entry.predictions
+            for name, column in found.columns.items()
+        ]
+
     def _more(self, blob: str) -> list[form.ChartRef]:
         try:
             data = self.tree.read(layout.blob_path(blob, "json"))
@@ -82,6 +95,7 @@ class Known:
                 if entry.more_charts is not None:
                     paths.append(f"blobs/{entry.more_charts.blob[:2]}/{entry.more_charts.blob}.json")
         paths += [f"blobs/{chart.blob[:2]}/{chart.blob}.{chart.extension}" for _, chart in self.charts()]
+        paths += [f"blobs/{column.blob[:2]}/{column.blob}.parquet" for _, _, _, column in self.predictions()]
         return list(dict.fromkeys(paths))
 
     def followed(self) -> list[tuple[str, str]]:
@@ -186,11 +200,23 @@ def _of_blob(known: Known, path: str) -> Gone | None:
         for name, entry in found
         if entry.more_charts is not None and entry.more_charts.blob == sha256 and extension == "json"
     ]
+    columns: list[dict[str, Any]] = [
+        {"run": run, "column": name, "rows": found.rows}
+        | {key: value for key, value in (("split", found.split), ("step", found.step)) if value is not None}
+        for run, found, name, column in known.predictions()
+        if (column.blob, extension) == (sha256, "parquet")
+    ]
     texts = [f"the list of {count} charts of {name} of run {run}" for run, name, count in lists]
-    for chart in charts[:20]:
+    for chart in charts[:_TOLD_MAX]:
         step = f" at step {chart['step']}" if "step" in chart else ""
         texts.append(f"the chart {chart['name']}{step} of run {chart['run']}")
+    for column in columns[:_TOLD_MAX]:
+        of = f" of {column['split']}" if "split" in column else ""
+        step = f" at step {column['step']}" if "step" in column else ""
+        texts.append(f"the column {column['column']} of predictions{of}{step} of run {column['run']}")
     if not texts:
         return None
-    more = f" and {len(charts) - 20} more charts" if len(charts) > 20 else ""
-    return Gone(path, "blob", ", ".join(texts) + more, {"charts": charts})
+    left = (len(charts) - _TOLD_MAX, "charts"), (len(columns) - _TOLD_MAX, "columns")
+    more = "".join(f" and {count} more {what}" for count, what in left if count > 0)
+    details = {"charts": charts} | ({"predictions": columns} if columns else {})
+    return Gone(path, "blob", ", ".join(texts) + more, details)

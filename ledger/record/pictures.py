@@ -5,7 +5,7 @@ Drawing libraries are never imported here for their own sake: a figure brings it
 
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ledger.errors import InvalidSchema, InvalidValue
@@ -95,7 +95,12 @@ def from_text(text: str, extension: str = "txt") -> Picture:
 
 
 def refuse_large(tree: Tree, charts: Iterable["ChartCall"]) -> None:
-    """Raise InvalidValue for a chart above `max_blob` of `.ledger-schema`; one that cannot be read sets no limit."""
+    """Raise InvalidValue for a chart above `max_blob` of `.ledger-schema`."""
+    refuse_sizes(tree, {f"chart {chart.name!r}": len(chart.picture.data) for chart in charts})
+
+
+def refuse_sizes(tree: Tree, sizes: Mapping[str, int]) -> None:
+    """Raise InvalidValue for what has more bytes than `max_blob`; a schema that cannot be read sets no limit."""
     text = tree.schema_text()
     if text is None or "max_blob" not in text:
         return
@@ -105,11 +110,10 @@ def refuse_large(tree: Tree, charts: Iterable["ChartCall"]) -> None:
         limit = schema.parse(text).storage.get("max_blob")
     except InvalidSchema:
         return
-    for chart in charts:
-        size = len(chart.picture.data)
+    for what, size in sizes.items():
         if limit is not None and size > limit:
             raise InvalidValue(
-                f"chart {chart.name!r} has {size} bytes, and max_blob in {layout.SCHEMA_FILE} is {limit}",
+                f"{what} has {size} bytes, and max_blob in {layout.SCHEMA_FILE} is {limit}",
                 hint="keep it elsewhere and log its path and digest as params, or raise max_blob",
             )
 

@@ -37,12 +37,13 @@ class SetAside(NamedTuple):
 
 
 class Sealed(NamedTuple):
-    """Journals of a run that were taken up: the run's status now, the rows and charts that were sealed."""
+    """Journals of a run that were taken up: the run's status now, the rows, charts and predictions that were sealed."""
 
     run: str
     status: str
     rows: int
     charts: int
+    predictions: int = 0
 
 
 class Undone(NamedTuple):
@@ -270,7 +271,7 @@ class _Repairer:
         if not self.dry_run:
             for run, done in finishing.finish_stale(self.tree, self.author).items():
                 if isinstance(done, finishing.Finished):
-                    self.done.sealed.append(Sealed(run, done.status, done.rows, done.charts))
+                    self.done.sealed.append(Sealed(run, done.status, done.rows, done.charts, done.predictions))
                 elif not isinstance(done, RunRetracted):
                     self.done.undone.append(Undone(layout.journal_folder(run), str(done)))
         for path, what in lost:
@@ -316,7 +317,7 @@ class _Repairer:
         except LedgerError as error:
             self.done.undone.append(Undone(path, str(error)))
             return False
-        self.done.sealed.append(Sealed(run, "open", done.rows, done.charts))
+        self.done.sealed.append(Sealed(run, "open", done.rows, done.charts, done.predictions))
         return True
 
     def would_seal(self, run: str, free: list[str]) -> None:
@@ -330,7 +331,8 @@ class _Repairer:
                 continue
         if found:
             rows, charts = sum(len(c.rows) for c in found), sum(len(c.charts) for c in found)
-            self.done.sealed.append(Sealed(run, "interrupted", rows, charts))
+            predictions = sum(len(c.predictions) for c in found)
+            self.done.sealed.append(Sealed(run, "interrupted", rows, charts, predictions))
 
 
 def _gone_of_journal(path: str, what: salvage.Lost) -> Gone:

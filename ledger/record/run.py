@@ -7,22 +7,28 @@ training; a wrong argument raises at once and writes nothing.
 import os
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ledger.errors import Damage, InvalidValue, LedgerError, RunFinished, StorageFault, warn
 from ledger.format import entries as form
 from ledger.format import names, values
 from ledger.git import place
 from ledger.record import annotations, calls, ending, pictures, seal, standing
+from ledger.record.attachments import Attachments
+from ledger.record.evaluations import Evaluations
 from ledger.store import files, fold, journal, writer
 from ledger.store.tree import Tree
+
+if TYPE_CHECKING:
+    from ledger.record.evaluating import Planned
+    from ledger.record.predictions import PredictionsCall
 
 ROLL_BYTES = 64 << 20  # a journal of this size is sealed while the run goes on
 
 _open_runs = ending.open_runs
 
 
-class Run:
+class Run(Attachments, Evaluations):
     """A run that this process writes to; made by `ledger.start`. Use it as a context manager, or call `finish()`.
 
     `owner` says that finishing closes the run; a process that joined one seals its own rows and leaves it open.
@@ -157,41 +163,53 @@ class Run:
         """Log one metric; see `log`."""
         self.log({name: value}, step, context=context)
 
-    def log_chart(
-        self,
-        name: str,
-        chart: Any,
-        step: int | None = None,
-        *,
-        caption: str | None = None,
-        context: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Log a chart: a path, bytes, a matplotlib figure, a PIL image, or an array of shape (H, W[, 3 or 4]).
-
-        With steps, charts of one name are a series of pictures.
-        """
-        self._chart(calls.check_chart(name, pictures.to_picture(name, chart), step, self._with_rank(context), caption))
-
-    def log_text(self, name: str, text: str, step: int | None = None, *, caption: str | None = None) -> None:
-        """Log a text of any length; it is kept like a chart, as `text/plain`."""
-        self._chart(calls.check_chart(name, pictures.from_text(str(text)), step, self._with_rank(None), caption))
-
-    def log_file(
-        self, name: str, path: "str | os.PathLike[str]", step: int | None = None, *, caption: str | None = None
-    ) -> None:
-        """Log a file's bytes; it is kept like a chart, with its extension where editors know it."""
-        self._chart(calls.check_chart(name, pictures.from_file(name, path), step, self._with_rank(None), caption))
-
     def _chart(self, call: calls.ChartCall) -> None:
         with self._lock:
             self._alive()
-            try:
-                pictures.refuse_large(self._tree, [call])
-                fields = pictures.store(self._tree, *call)
-            except LedgerError as error:
-                warn(f"chart {call.name!r} is lost: {error.message}")
-                return
-            self._writer.chart(fields)
+            if (fields := self._stored_chart(call)) is not None:
+                self._writer.chart(fields)
+
+    def _stored_chart(self, call: calls.ChartCall) -> dict[str, Any] | None:
+        """Store the bytes of a chart; None where that cannot be done, which is said."""
+        try:
+            pictures.refuse_large(self._tree, [call])
+            return pictures.store(self._tree, *call)
+        except LedgerError as error:
+            warn(f"chart {call.name!r} is lost: {error.message}")
+            return None
+
+    def _predictions(self, call: "PredictionsCall") -> None:
+        with self._lock:
+            self._alive()
+            if (fields := self._stored_predictions(call)) is not None:
+                self._writer.predictions(fields)
+
+    def _stored_predictions(self, call: "PredictionsCall") -> dict[str, Any] | None:
+        """Store the columns of predictions; None where that cannot be done, which is said."""
+        from ledger.record import predictions  # which needs arrays and Arrow
+
+        try:
+            predictions.refuse_large(self._tree, [call])
+            return predictions.store(self._tree, call)
+        except LedgerError as error:
+            of = "" if call.split is None else f" of {call.split!r}"
+            warn(f"predictions{of} are lost: {error.message}")
+            return None
+
+    def _evaluation(self, planned: "Planned", reason: str | None) -> None:
+        with self._lock:
+            self._alive()
+            charts = [fields for call in planned.charts if (fields := self._stored_chart(call)) is not None]
+            kept = [fields for call in planned.predictions if (fields := self._stored_predictions(call)) is not None]
+            for call in planned.rows:
+                for name in call.values if call.step is not None else ():
+                    self._advance(name, call.context, (call.step or 0) + 1)
+            rows = [(call.step, call.context, calls.plain(call.values)) for call in planned.rows]
+            self._writer.bundle(rows, charts, kept)
+            if self._writer.end > self._roll_at:
+                self._roll()
+        if reason is not None:
+            warn(f"the reason is not kept: the run {self.id} is open, and rows have one only where they come late")
 
     def log_params(self, params: Any) -> None:
         """Add or change params after the start; the change is kept as an entry of its own."""
@@ -358,8 +376,11 @@ class DisabledRun(Run):
     def __init__(self, name: str) -> None:
         self.id, self.name, self.owner, self.attempt = "disabled", name, False, 1
         self._finished = self._forked = self._ready = False
+        self._rank = 0
 
     def log(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing."""
 
     log_summary = log_metric = log_chart = log_text = log_file = log_params = tag = note = finish = log
+    log_predictions = log_data = log_model = log
+    log_curve = log_confusion_matrix = log_histogram = log_table = log_importance = _evaluation = log

@@ -71,7 +71,8 @@ def lost(content: Content) -> Lost:
     if not content.gaps:
         return Lost([], [])
     charts = np.array([chart.seq for chart in content.charts], np.int64)
-    there = np.unique(np.concatenate([[-1], content.rows.seq, charts]))
+    predictions = np.array([found.seq for found in content.predictions], np.int64)
+    there = np.unique(np.concatenate([[-1], content.rows.seq, charts, predictions]))
     before = np.flatnonzero(np.diff(there) > 1)
     return Lost(list(content.gaps), [(int(there[i]) + 1, int(there[i + 1]) - 1) for i in before])
 

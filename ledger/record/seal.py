@@ -2,15 +2,19 @@
 
 The order is fixed: the `open` entry if it is missing, segments, the entry that names them, the close, and only then is
 the journal put aside. A sealer that dies on the way leaves work that the next one completes: what the entries already
-cover is skipped, by writer and seq.
+hold, the same row by writer, seq and content, is skipped.
 """
 
+import contextlib
 import time as clock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from ledger.errors import InvalidValue, LedgerError, NoSuchRun
+import msgspec
+
+from ledger.errors import DamagedFile, InvalidValue, LedgerError, NoSuchRun
 from ledger.format import entries as form
-from ledger.format import layout
+from ledger.format import frame, layout
 from ledger.store import blobs, entries, files, fold, journal, segments
 from ledger.store.tree import Tree
 from ledger.store.writer import now_us
@@ -18,6 +22,7 @@ from ledger.store.writer import now_us
 if TYPE_CHECKING:
     from ledger.format.rows import Rows
 
+_Ref = TypeVar("_Ref", form.ChartRef, form.PredictionsRef)
 SEALED = "journal/sealed"
 STATUSES = ("finished", "failed", "interrupted")
 _PATIENCE_S = 5.0  # how long `finish` waits for a call of the shell that is in a journal
@@ -35,13 +40,17 @@ class Taken(NamedTuple):
 
 
 class Sealed(NamedTuple):
-    """What a sealer did: rows and charts written, the entries, the journals taken up, the bytes found damaged."""
+    """What a sealer did: rows and charts written, the entries, the journals taken up, the bytes found damaged.
+
+    `predictions` counts the sets of predictions.
+    """
 
     rows: int
     charts: int
     entries: list[str]
     journals: int
     gaps: list[str]
+    predictions: int = 0
 
 
 class Closing(NamedTuple):
@@ -120,7 +129,7 @@ def _seal(tree: Tree, run: str, taken: list[Taken], author: str, closing: Closin
     gaps = [f"{item.path}: bytes {start} to {end}" for item in loaded for start, end in item.content.gaps]
     newest = max([read.entry.time_us for read in found] + [item.content.last_time for item in loaded], default=0)
     after = entries.heads(found)
-    rows = _uncovered(tree, folder, loaded, found)
+    rows = _lacking(tree, folder, loaded, found)
     if rows.ranges:
         newest = max(newest + 1, now_us())
         entry = add_rows(batch, tree, form.header("rows", run, newest, author, after), rows, late=late)
@@ -132,56 +141,113 @@ def _seal(tree: Tree, run: str, taken: list[Taken], author: str, closing: Closin
         entry_header = form.header("close", run, time, author, after)
         written.append(add_entry(batch, form.Close(**entry_header, **closing._asdict())))
     files.write_all(tree.path(folder), batch)
-    return Sealed(0 if rows.rows is None else len(rows.rows), len(rows.charts), written, len(taken), gaps)
+    count = 0 if rows.rows is None else len(rows.rows)
+    return Sealed(count, len(rows.charts), written, len(taken), gaps, len(rows.predictions))
 
 
 class Arrived(NamedTuple):
-    """What a `rows` entry is to bring: rows (sorted), charts, ranges of seq a writer, reasons of undefined rows."""
+    """What a `rows` entry is to bring: rows (sorted), charts, ranges of seq a writer, reasons of undefined rows.
+
+    And predictions.
+    """
 
     rows: "Rows | None"
     charts: list[form.ChartRef]
     ranges: list[form.Range]
     undefined: list[form.UndefinedValue]
+    predictions: Sequence[form.PredictionsRef] = ()
 
 
-def _uncovered(tree: Tree, folder: str, loaded: list[journal.Loaded], found: list[entries.Read]) -> Arrived:
-    """Return what no entry covers yet. One whose segment is not here (a power cut, half a copy) covers nothing."""
-    covered: dict[str, list[form.Range]] = {}
+def _lacking(tree: Tree, folder: str, loaded: list[journal.Loaded], found: list[entries.Read]) -> Arrived:
+    """Return the rows, charts, predictions and reasons of journals that no entry holds yet."""
+    covering: dict[str, list[tuple[form.Range, form.Rows]]] = {}
     for read in found:
-        if isinstance(read.entry, form.Rows) and all(segments.is_here(tree, folder, s) for s in read.entry.segments):
+        if isinstance(read.entry, form.Rows):
             for known in read.entry.writers:
-                covered.setdefault(known.writer, []).append(known)
+                covering.setdefault(known.writer, []).append((known, read.entry))
     parts, charts, ranges, undefined = [], [], [], []
+    predictions: list[form.PredictionsRef] = []
     for item in loaded:
-        known_ranges = covered.get(item.header.writer, [])
-        rows = item.content.rows
-        if known_ranges and len(rows):
-            fresh = rows.seq >= 0
-            for known in known_ranges:
-                fresh &= ~((rows.seq >= known.first) & (rows.seq <= known.last))
-            rows = rows.take(fresh)
-        new_charts = [
-            fold.chart_ref(chart, item.header)
-            for chart in item.content.charts
-            if not any(known.first <= chart.seq <= known.last for known in known_ranges)
-        ]
-        seqs = [chart.seq for chart in new_charts]
+        rows, header = item.content.rows, item.header
+        own = [fold.chart_ref(chart, header) for chart in item.content.charts]
+        predicted = [fold.predictions_ref(each, header) for each in item.content.predictions]
+        if known_ranges := covering.get(header.writer):
+            rows = _without_rows(tree, folder, known_ranges, rows, item.content.reasons)
+            near = _near(known_ranges, [chart.seq for chart in own] + [each.seq for each in predicted])
+            own = _without(own, _charts(tree, near))
+            predicted = _without(predicted, [each for entry in near for each in entry.predictions])
+        seqs = [chart.seq for chart in own] + [each.seq for each in predicted]
         if len(rows):
             parts.append(rows)
             seqs += [int(rows.seq.min()), int(rows.seq.max())]
-            undefined += [
-                form.UndefinedValue(item.header.writer, seq, reason)
-                for seq, reason in sorted(item.content.reasons.items())
-                if not any(known.first <= seq <= known.last for known in known_ranges)
-            ]
+            if rows.undefined.any():
+                reasons, bare = item.content.reasons, sorted(set(rows.seq[rows.undefined].tolist()))
+                undefined += [form.UndefinedValue(item.header.writer, seq, reasons[seq]) for seq in bare]
         if seqs:
             ranges.append(form.Range(item.header.writer, min(seqs), max(seqs)))
-        charts += new_charts
+        charts += own
+        predictions += predicted
     if not parts:
-        return Arrived(None, charts, ranges, undefined)
+        return Arrived(None, charts, ranges, undefined, predictions)
     from ledger.format.rows import concat
 
-    return Arrived(concat(parts).sorted(), charts, ranges, undefined)
+    return Arrived(concat(parts).sorted(), charts, ranges, undefined, predictions)
+
+
+# That a seq is covered does not say that its row is held: two copies of a machine go on with the same writer and seqs.
+
+
+def _without_rows(
+    tree: Tree, folder: str, covering: list[tuple[form.Range, form.Rows]], rows: "Rows", reasons: dict[int, str]
+) -> "Rows":
+    """Return the rows of a writer less those that entries hold, of which each states a range of its seqs.
+
+    A segment that is not here, or damaged, holds nothing: a row that is sealed again counts once.
+    """
+    seqs = rows.seq.copy()
+    seqs.sort()
+    wanted: dict[str, form.Segment] = {}  # once, however often entries name it
+    stated: set[tuple[int, str]] = set()
+    for known, entry in covering:
+        first, last = (min(max(seq, -1), frame.SEQ_MAX) for seq in (known.first, known.last))
+        if seqs.searchsorted(first) < seqs.searchsorted(last, "right"):
+            wanted.update({segment.sha256: segment for segment in entry.segments})
+            stated.update((u.seq, u.reason) for u in entry.undefined if u.writer == known.writer)
+    for segment in wanted.values() if len(rows) else ():
+        from ledger.store import shown
+
+        try:
+            held = shown.held(rows, segments.read(tree, folder, segment, covering[0][1].run))
+        except (DamagedFile, OSError):
+            continue
+        for at in (held & rows.undefined).nonzero()[0].tolist():
+            held[at] = (int(rows.seq[at]), reasons[int(rows.seq[at])]) in stated
+        rows = rows.take(~held)
+    return rows
+
+
+def _near(covering: list[tuple[form.Range, form.Rows]], seqs: list[int]) -> list[form.Rows]:
+    """Return the entries, each once, that state a range in which a seq may lie."""
+    if not seqs:
+        return []
+    low, high = min(seqs), max(seqs)
+    return list({id(entry): entry for known, entry in covering if known.first <= high and low <= known.last}.values())
+
+
+def _charts(tree: Tree, brought: list[form.Rows]) -> list[form.ChartRef]:
+    """Return the charts that entries hold; of a list that is not here, or damaged, none."""
+    found: list[form.ChartRef] = []
+    lists = {entry.more_charts.blob for entry in brought if entry.more_charts is not None}
+    for blob in sorted(lists):
+        with contextlib.suppress(DamagedFile, OSError):
+            found += form.decode_charts(blobs.get(tree, blob, "json"))
+    return found + [chart for entry in brought for chart in entry.charts]
+
+
+def _without(refs: list[_Ref], held: list[Any]) -> list[_Ref]:
+    """Return charts or predictions less those that are held, equal in every field."""
+    known = {msgspec.json.encode(each) for each in held}
+    return [ref for ref in refs if msgspec.json.encode(ref) not in known]
 
 
 def add_rows(
@@ -210,6 +276,7 @@ def add_rows(
         segments=[segment for segment, _ in encoded],
         charts=charts[: form.CHARTS_MAX],
         more_charts=more,
+        predictions=sorted(arrived.predictions, key=lambda p: (p.time, p.writer, p.seq)),
         undefined=arrived.undefined,
         summary=_summary(rows, arrived.undefined) if rows is not None else {},
     )
@@ -300,7 +367,7 @@ def _is_in_entries(tree: Tree, path: str) -> bool:
         content = decode_journal(data, salt, header.writer, header.attempt, start)
         folder = tree.folder_of(header.run)
         known = entries.read_all(tree, folder, header.run).read
-        lacking = _uncovered(tree, folder, [journal.Loaded(path, header, content)], known)
+        lacking = _lacking(tree, folder, [journal.Loaded(path, header, content)], known)
     except (LedgerError, OSError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError):
         return False
     torn = data[max(content.end, start) :].strip(b"\0")

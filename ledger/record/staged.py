@@ -93,7 +93,7 @@ def _run_of(path: str) -> str | None:
 
 def _findings(staging: Staging, staged: Sequence[tuple[Place, Change]]) -> Iterator[Finding]:
     unread: dict[str, list[Place]] = {}  # by object: the same bytes may stand under several names
-    named: dict[tuple[str, ...], str] = {}  # paths one of which a staged entry names, and that entry
+    named: dict[str, str] = {}  # paths that staged entries name, and such an entry
     for (folder, path), change in staged:
         misfit = _misfit(path, change.mode)
         if misfit is None:
@@ -106,11 +106,10 @@ def _findings(staging: Staging, staged: Sequence[tuple[Place, Change]]) -> Itera
                 yield _finding(found, folder, path)
     for folder, path in (place for places in unread.values() for place in places):
         yield _finding(("too-large", "above the 100 MB that forges take"), folder, path)
-    there = iter(staging.has([path for paths in named for path in paths]))
-    for paths, entry in named.items():
-        if not any([next(there) for _ in paths]):
+    for (path, entry), is_there in zip(named.items(), staging.has(list(named)), strict=True):
+        if not is_there:
             text = f"{entry} names it; the commit would have the one without the other"
-            yield msgspec.structs.replace(finding("absent", paths[0], text), hint=_STOPPING["absent"])
+            yield msgspec.structs.replace(finding("absent", path, text), hint=_STOPPING["absent"])
 
 
 def _finding(found: tuple[str, str], folder: str, path: str) -> Finding:
@@ -138,7 +137,7 @@ def _misfit(path: str, mode: str) -> tuple[str, str] | None:
     return "foreign", "no file of a ledger has this name"
 
 
-def _content(folder: str, path: str, data: bytes, named: dict[tuple[str, ...], str]) -> Iterator[tuple[str, str]]:
+def _content(folder: str, path: str, data: bytes, named: dict[str, str]) -> Iterator[tuple[str, str]]:
     """Yield what is amiss with the bytes of a file; add what an entry names to `named`."""
     name = path.rpartition("/")[2]
     if len(data) > WARNED:
@@ -159,7 +158,7 @@ def _content(folder: str, path: str, data: bytes, named: dict[tuple[str, ...], s
             yield "secret", f"line {line} looks like a credential"
 
 
-def _entry(folder: str, path: str, data: bytes, named: dict[tuple[str, ...], str]) -> Iterator[tuple[str, str]]:
+def _entry(folder: str, path: str, data: bytes, named: dict[str, str]) -> Iterator[tuple[str, str]]:
     name, run = path.rpartition("/")[2], _run_of(path)
     try:
         entry = form.decode(data, path)
@@ -180,25 +179,23 @@ def _entry(folder: str, path: str, data: bytes, named: dict[tuple[str, ...], str
         yield "misplaced", f"it is an entry of the run {entry.run!r:.80}"
     if isinstance(entry, form.Rows):
         try:
-            for paths in _named(entry, path.rpartition("/")[0]):
-                named.setdefault(tuple(f"{folder}/{path}" for path in paths), name)
+            for file in _named(entry, path.rpartition("/")[0]):
+                named.setdefault(f"{folder}/{file}", name)
         except DamagedFile as error:
             yield "invalid-reference", error.message
 
 
-def _named(entry: form.Rows, run_folder: str) -> Iterator[list[str]]:
-    """Yield the path of each file that an entry names; several where it does not say the extension."""
+def _named(entry: form.Rows, run_folder: str) -> Iterator[str]:
+    """Yield the path of each file that an entry names."""
     for segment in entry.segments:
-        yield [f"{run_folder}/{layout.segment_name(segment.sha256)}"]
+        yield f"{run_folder}/{layout.segment_name(segment.sha256)}"
     for chart in entry.charts:
-        yield [layout.blob_path(chart.blob, chart.extension)]
+        yield layout.blob_path(chart.blob, chart.extension)
     if entry.more_charts is not None:
-        yield [layout.blob_path(entry.more_charts.blob, "json")]
-    for prediction in entry.predictions:
-        columns = prediction.get("columns")
-        for column in columns.values() if isinstance(columns, dict) else ():
-            if isinstance(column, dict) and "blob" in column:
-                yield [layout.blob_path(str(column["blob"]), extension) for extension in layout.MEDIA_TYPES]
+        yield layout.blob_path(entry.more_charts.blob, "json")
+    for predictions in entry.predictions:
+        for column in predictions.columns.values():
+            yield layout.blob_path(column.blob, "parquet")
 
 
 def _redaction() -> exposure.Redaction:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ledger.store.shown import Attempt
 
 Ref: TypeAlias = ChartRef | PredictionsRef
+_Content: TypeAlias = tuple[int, tuple[str | bool | int | float, ...] | None, frozenset[tuple[str, str, str]]]
 _Series: TypeAlias = tuple[str, str | None]  # a name, and a context in canonical JSON
 
 _BATCH = ("ids", "timestamp")  # columns that tell the rows of a batch from those of another one
@@ -38,17 +39,17 @@ def predictions(refs: Iterable[PredictionsRef], resumes: list[Attempt]) -> list[
     Predictions with ids or timestamps are a batch, and add to batches before them; equal ones count once. Those
     without, and a first batch after those, replace what was there. Later attempts replace as they do for rows.
     """
-    shown: dict[tuple[bool, str, str, int], list[PredictionsRef]] = {}
+    shown: dict[tuple[bool, str, str, int], dict[_Content, PredictionsRef]] = {}
     for ref in _valid([((ref.split or "", ref.context), ref) for ref in refs], resumes):
         assert isinstance(ref, PredictionsRef)
         place = (ref.split is None, ref.split or "", ref.context or "", 2**63 if ref.step is None else ref.step)
-        there = shown.setdefault(place, [])
-        if any(_is_same(ref, other) for other in there):
+        there, content = shown.setdefault(place, {}), _content(ref)
+        if content in there:
             continue
-        if not (_is_batch(ref) and all(map(_is_batch, there))):
+        if not (_is_batch(ref) and _is_batch(next(iter(there.values()), ref))):  # one that is none stands alone
             there.clear()
-        there.append(ref)
-    return [_folded(ref) for _, found in sorted(shown.items(), key=lambda item: item[0]) for ref in found]
+        there[content] = ref
+    return [_folded(ref) for _, found in sorted(shown.items(), key=lambda item: item[0]) for ref in found.values()]
 
 
 def _folded(ref: PredictionsRef) -> Predictions:
@@ -60,10 +61,10 @@ def _is_batch(ref: PredictionsRef) -> bool:
     return any(name in ref.columns for name in _BATCH)
 
 
-def _is_same(ref: PredictionsRef, other: PredictionsRef) -> bool:
-    """Say whether two hold the same values; their bytes may be of different programs."""
-    ours, theirs = ([(name, c.digest, c.dtype) for name, c in sorted(r.columns.items())] for r in (ref, other))
-    return ours == theirs and (ref.rows, ref.labels) == (other.rows, other.labels)
+def _content(ref: PredictionsRef) -> _Content:
+    """Return what two sets have in common that hold the same values; their bytes may be of different programs."""
+    columns = frozenset((name, column.digest, column.dtype) for name, column in ref.columns.items())
+    return ref.rows, None if ref.labels is None else tuple(ref.labels), columns
 
 
 def _valid(refs: list[tuple[_Series, Ref]], resumes: list[Attempt]) -> list[Ref]:

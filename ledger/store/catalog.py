@@ -288,18 +288,6 @@ class Catalog:
         """Return a digest of the names in each run's folder, by the run's id; another one where rows are in flight."""
         return {head.id: head.names + head.journals for head in self._newest()}
 
-    def known(self, run: str, names: list[str]) -> tuple[RunState, bytes] | None:
-        """Return what is remembered of a run while its folder held these names and nothing was in flight, if it is."""
-        try:
-            head = self._all().get(run)
-            if head is None or head.journals or head.names != digest(names):
-                return None
-            packed = self._packed([run])[run]
-            return decode(packed), packed
-        except (sqlite3.DatabaseError, UnicodeDecodeError, ValueError):
-            self._forget()
-            return None
-
     def _packed(self, runs: list[str]) -> dict[str, bytes]:
         """Return the states of runs as they are remembered; raises ValueError where one is not what was written."""
         if len(runs) > _MANY:

@@ -33,14 +33,14 @@ _FOLDED = "f.at, a.run, a.object, f.created, f.name, f.retracted, f.checksum, f.
 class RevisionCatalog(Catalog):
     """The remembered states of one ledger at one commit; a commit does not change, so it is read once.
 
-    What the catalog of the work tree (`here`) knows of a folder with the same names is taken from there: names carry
-    the hashes of what they name.
+    Nothing is taken from the catalog of the work tree, though names carry hashes: a commit may hold a damaged file
+    whose sound copy lies there.
     """
 
     tables = _TABLES
 
-    def __init__(self, tree: Revision, here: Catalog | None = None) -> None:
-        self.revision, self._here = tree, here
+    def __init__(self, tree: Revision) -> None:
+        self.revision = tree
         self._places: dict[str, int] = {}  # of the states in the table
         self._new: dict[str, bytes] = {}  # states that were not there
         super().__init__(tree)
@@ -80,7 +80,7 @@ class RevisionCatalog(Catalog):
                 heads[run], self._places[run] = Head(run, -1, created, name, bool(retracted), b"", b"", checksum), at
         if unknown := sorted(objects.keys() - heads.keys()):
             self.revision.repository.load_trees([objects[run] for run in unknown])
-            found = {run: found for run in unknown if (found := self._known(run) or self._fold(run)) is not None}
+            found = {run: found for run in unknown if (found := self._fold(run)) is not None}
             for run, (state, packed) in found.items():
                 heads[run] = Head(*(run, -1, state.created, state.name, state.retracted, b"", b"", crc32(packed)))
                 self._new[run] = packed
@@ -96,9 +96,6 @@ class RevisionCatalog(Catalog):
                 found[run] = packed
             catalog.hold(found.get(run), heads[run].checksum)
         return found
-
-    def _known(self, run: str) -> tuple[RunState, bytes] | None:
-        return self._here.known(run, self._names(run)) if self._here else None
 
     def _keep(self, found: list[tuple[str, str, RunState, bytes]]) -> None:
         rows = []
@@ -167,7 +164,7 @@ class RevisionCatalog(Catalog):
             return None
         state = self.state_of(run, object)
         if state is None:
-            found = self._known(run) or self._fold(run)
+            found = self._fold(run)
             if found is None:
                 if run in self.damaged:
                     raise self.damaged[run]
@@ -197,8 +194,7 @@ class RevisionCatalog(Catalog):
         new = []
         mine, self.damaged = self.damaged, {}  # which is about the runs of this one commit
         for folder in folders:
-            known = self._here.known(folder.run, folder.names(folder.folder)) if self._here else None
-            folded = known or self._fold(folder.run, folder)
+            folded = self._fold(folder.run, folder)
             if folded is not None:
                 new.append((folder.run, folder.object, *folded))
             found[folder.run, folder.object] = folded[0] if folded else self.damaged.pop(folder.run, None)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import time as clock
 from collections import deque
+from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from zlib import crc32
 
 from ledger.errors import DamagedFile, StorageFault, warn
@@ -29,6 +30,8 @@ PENDING_MAX = 64 << 20
 _TAIL = 1 << 16
 _PLACED = (ROWS, CHART, PREDICTIONS)  # frames that have seqs
 _pack = HEAD.pack
+Rows: TypeAlias = Sequence[tuple[int | None, str | None, dict[str, Any]]]
+Fields: TypeAlias = Sequence[dict[str, Any]]
 _now = clock.time_ns
 
 
@@ -123,6 +126,12 @@ class Writer:
     def predictions(self, fields: dict[str, Any]) -> None:
         """Append predictions: the fields of an `entries.PredictionsRef` but for time, writer, seq and attempt."""
         self._place(PREDICTIONS, fields)
+
+    def bundle(self, rows: Rows, charts: Fields = (), predictions: Fields = ()) -> None:
+        """Append rows (step, context, values), charts and predictions that belong together, in one write."""
+        self.time = max(now_us(), self.time)
+        data, self.seq = frame.encode_bundle(rows, charts, predictions, self.seq, self.time, self._salt)
+        self._append_late(data)
 
     def _place(self, kind: int, fields: dict[str, Any]) -> None:
         self.time = max(now_us(), self.time)
@@ -326,25 +335,20 @@ class SharedWriter:
 
     def rows(self, step: int | None, context: str | None, values: dict[str, Any]) -> None:
         """Append the rows of one call."""
-        self.time = max(now_us(), self.time)
-        self._append((ROWS, self.seq, self.time, step, context, values))
-        self.seq += len(values)
+        self.bundle([(step, context, values)])
 
     def chart(self, fields: dict[str, Any]) -> None:
         """Append a chart."""
-        self._place(CHART, fields)
+        self.bundle([], [fields])
 
     def predictions(self, fields: dict[str, Any]) -> None:
         """Append predictions."""
-        self._place(PREDICTIONS, fields)
+        self.bundle([], [], [fields])
 
-    def _place(self, kind: int, fields: dict[str, Any]) -> None:
+    def bundle(self, rows: Rows, charts: Fields = (), predictions: Fields = ()) -> None:
+        """Append rows (step, context, values), charts and predictions that belong together, in one write."""
         self.time = max(now_us(), self.time)
-        self._append((kind, self.seq, self.time, fields))
-        self.seq += 1
-
-    def _append(self, payload: Any) -> None:
-        data = frame.encode_frame(encode_payload(payload), self.salt)
+        data, self.seq = frame.encode_bundle(rows, charts, predictions, self.seq, self.time, self.salt)
         end = files.size(self.fd)
         with files.faults(f"append to a journal of run {self.run}"):
             if files.append(self.fd, data) != len(data):

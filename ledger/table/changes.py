@@ -12,7 +12,7 @@ from ledger.errors import NoSuchMetric
 from ledger.format.ids import rfc3339
 from ledger.store.state import EntryNote, RunState, Summary
 from ledger.table.columns import same
-from ledger.table.compare import last_value
+from ledger.table.compare import canonical_names, last_value, select_keys
 from ledger.table.diff import Change, RunDiff, diff_runs
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ class RunChange(msgspec.Struct, frozen=True):
     @property
     def changed(self) -> bool:
         """True if anything that is shown differs."""
-        return bool(self.fields or self.tags["added"] or self.tags["removed"] or self.diff.metrics or self.diff.changed)
+        # An entry that changes nothing is no change, unless what it brought is not here to be seen.
+        said = self.fields or self.tags["added"] or self.tags["removed"] or (self.entries and self.run.notices)
+        return bool(said or self.diff.metrics or self.diff.changed)
 
     def verdicts(self) -> dict[str, int]:
         """Return how many metrics became better, worse, or changed otherwise."""
@@ -101,11 +103,26 @@ class LedgerDiff(msgspec.Struct, frozen=True):
     removed: list[RunState]
     runs: list[RunChange]
     goals: dict[str, str | None]  # of the metrics in it
+    notices: list[str] = []  # what is amiss with these runs: an older value may be shown for the newest
 
     @property
     def changed(self) -> bool:
         """True if any run was added, removed or changed."""
         return bool(self.added or self.removed or self.runs)
+
+    def rows(self) -> list[list[Any]]:
+        """Return a row a changed cell, and one a metric of each run that came or went: what changed, and how."""
+        found: list[list[Any]] = []
+        for change, states in (("added", self.added), ("removed", self.removed)):
+            for state in states:
+                for key in sorted(state.metrics):
+                    value = last_value(state.metrics[key])
+                    sides = (None, value) if change == "added" else (value, None)
+                    found.append([change, state.id, state.name, key, *sides, None, "unknown"])
+        for run in self.runs:
+            cells = run.diff.metrics.items()
+            found += [["changed", run.run.id, run.run.name, key, c.old, c.new, c.diff, c.verdict] for key, c in cells]
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """Return the object of `diff --json` for two states of a ledger."""
@@ -118,6 +135,7 @@ class LedgerDiff(msgspec.Struct, frozen=True):
                 "removed": [_added(state) for state in self.removed],
                 "changed": [run.to_json() for run in self.runs],
             },
+            **({"notices": self.notices} if self.notices else {}),
         }
 
 
@@ -144,26 +162,31 @@ def diff_ledgers(a: Side, b: Side, found: Changes, schema: "Schema", *, metrics:
         if change is not None and (change.diff.metrics if metrics else change.changed):
             runs.append(change)
     if metrics:
-        added = [state for state in added if _has(state, metrics, schema)]
-        removed = [state for state in removed if _has(state, metrics, schema)]
+        added = [state for state in added if any(has(state, pattern, schema) for pattern in metrics)]
+        removed = [state for state in removed if any(has(state, pattern, schema) for pattern in metrics)]
     keys = {key for state in (*added, *removed) for key in state.metrics} | {
         k for run in runs for k in run.diff.metrics
     }
-    return LedgerDiff(a, b, added, removed, runs, {key: schema.metric(key).goal for key in sorted(keys)})
+    sides = [(old, "before") for old, _ in found.changed] + [(new, "now") for _, new in found.changed]
+    sides += [(state, "before") for state in found.removed] + [(state, "now") for state in found.added]
+    notices = [f"{state.id}, {when}: {text}" for state, when in sides for text in state.notices[:3]]
+    goals = {key: schema.metric(key).goal for key in sorted(keys)}
+    return LedgerDiff(a, b, added, removed, runs, goals, list(dict.fromkeys(notices)))
 
 
-def _has(state: RunState, metrics: Sequence[str], schema: "Schema") -> bool:
+def has(state: RunState, pattern: str, schema: "Schema") -> bool:
+    """Say whether a run has a metric that a glob fits."""
     try:
-        return bool(diff_runs(state, state, schema, metrics=metrics).metrics)
+        return bool(select_keys([pattern], canonical_names([state], schema), schema))
     except NoSuchMetric:
         return False
 
 
 def _run_change(old: RunState, new: RunState, schema: "Schema", metrics: Sequence[str]) -> RunChange | None:
-    try:
-        whole = diff_runs(old, new, schema, metrics=metrics)
-    except NoSuchMetric:
+    fits = [pattern for pattern in metrics if has(old, pattern, schema) or has(new, pattern, schema)]
+    if metrics and not fits:
         return None
+    whole = diff_runs(old, new, schema, metrics=fits)
     touched = {
         schema.canonical(key)
         for key in {*old.metrics, *new.metrics}

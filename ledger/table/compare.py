@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ledger.schema import Schema
+    from ledger.table.definitions import Difference
 
 
 class ParamRow(msgspec.Struct, frozen=True):
@@ -67,19 +68,23 @@ class Comparison:
     ) -> None:
         self.runs, self.baseline = runs, baseline
         self.params, self.metrics, self.charts = params, metrics, charts
+        self.definitions_differ: list[Difference] = []  # metrics of one name that were computed in different ways
 
     def __repr__(self) -> str:
         return f"<ledger Comparison of {len(self.runs)} runs, {len(self.metrics)} metrics: see frame() or to_json()>"
 
     def to_json(self) -> dict[str, Any]:
         """Return the object of `compare --json`; floats that are not finite stay floats."""
-        return {
+        shown = {
             "schema": "ledger.compare/1",
             "runs": [{"id": run.id, "name": run.name} for run in self.runs],
             "params": [{"name": row.name, "values": dict(row.values)} for row in self.params],
             "metrics": [_metric_json(row) for row in self.metrics],
             "charts": [{"name": row.name, "runs": list(row.runs), "equal": row.equal} for row in self.charts],
         }
+        if self.definitions_differ:
+            shown["definitions_differ"] = [found.to_json() for found in self.definitions_differ]
+        return shown
 
     def frame(self) -> "pd.DataFrame":
         """Return the metrics as a DataFrame: index metric key, a float64 column per run, then `goal`.

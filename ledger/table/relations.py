@@ -35,8 +35,8 @@ class Dimension(NamedTuple):
 
     @property
     def wide(self) -> bool:
-        """Say whether the numbers are positive and span two powers of ten, as learning rates do."""
-        return self.numeric and min(self.values) > 0 and max(self.values) / min(self.values) >= 100
+        """Say whether the numbers are positive and far apart, as learning rates are: by a factor of 50 or more."""
+        return self.numeric and min(self.values) > 0 and max(self.values) / 50 >= min(self.values)
 
     @property
     def levels(self) -> list[Any]:

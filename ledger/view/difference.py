@@ -236,9 +236,17 @@ def metric_columns(
     return keys, rows[:_RUNS_SHOWN], max(0, len(rows) - _RUNS_SHOWN)
 
 
-def _left_out(rows: Sequence[Any], color: bool) -> str:
-    more = len(rows) - _RUNS_SHOWN
-    return paint(f"(and {numbers.plural(more, 'more run')}: see --json)", "dim", color) + "\n" if more > 0 else ""
+def left_out(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Say how many runs, and how many of their metrics, are not shown; nothing where all are."""
+    runs = len(rows) - _RUNS_SHOWN
+    metrics = len({key for run in rows for key in run.get("metrics", ())}) - _METRICS_SHOWN
+    more = [numbers.plural(count, noun) for count, noun in ((runs, "more run"), (metrics, "more metric")) if count > 0]
+    return f"(and {' and '.join(more)}: ledger diff --json has all)" if more else ""
+
+
+def _left_out(rows: Sequence[Mapping[str, Any]], color: bool) -> str:
+    text = left_out(rows)
+    return paint(text, "dim", color) + "\n" if text else ""
 
 
 def _cell_rows(diff: Mapping[str, Any], goals: Mapping[str, str | None]) -> tuple[list[str], list[list[Cell | str]]]:

@@ -6,7 +6,7 @@ that scripts may rely on (a metric's last, min, max, mean, count, last_step; git
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ledger.view.numbers import timestamp
@@ -98,7 +98,7 @@ def show_document(state: Any) -> dict[str, Any]:
         "schema": "ledger.show/1",
         **run_document(state),
         "charts": _charts(state.charts),
-        "predictions": list(state.predictions),
+        "predictions": [_predictions(found) for found in state.predictions],
         "entries": [_entry(entry) for entry in state.entries],
         "git": state.git,
         "program": state.program,
@@ -113,9 +113,12 @@ def show_document(state: Any) -> dict[str, Any]:
     }
 
 
-def charts_document(state: Any) -> dict[str, Any]:
-    """Return the document of `charts` for one run."""
-    return {"schema": "ledger.charts/1", "id": state.id, "name": state.name, "charts": _charts(state.charts)}
+def charts_document(state: Any, kinds: Mapping[str, str]) -> dict[str, Any]:
+    """Return the document of `charts` for one run; `kinds` are those of chart data, by blob."""
+    charts = [
+        {**chart, "kind": kinds[chart["blob"]]} if chart["blob"] in kinds else chart for chart in _charts(state.charts)
+    ]
+    return {"schema": "ledger.charts/1", "id": state.id, "name": state.name, "charts": charts}
 
 
 def _present(**fields: Any) -> dict[str, Any]:
@@ -157,6 +160,21 @@ def _charts(charts: Sequence[Any]) -> list[dict[str, Any]]:
         )
         for chart in ordered
     ]
+
+
+def _predictions(found: Any) -> dict[str, Any]:
+    """Return one set of predictions; they come in the order of split, context and step, batches in that of time."""
+    return _present(
+        split=found.split,
+        step=found.step,
+        context=read_context(found.context),
+        rows=found.rows,
+        labels=found.labels,
+        columns={
+            name: {"blob": column.blob, "digest": column.digest, "dtype": column.dtype}
+            for name, column in found.columns.items()
+        },
+    )
 
 
 def read_context(context: str | None) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ledger.view import gates
-from ledger.view.difference import changed_section, metric_columns, other_section, summary_line
+from ledger.view.difference import changed_section, left_out, metric_columns, other_section, summary_line
 from ledger.view.numbers import column, plural
 from ledger.view.rows import markdown, markdown_table
 from ledger.view.sparklines import sparkline
@@ -65,7 +65,7 @@ def _new_runs(
     curves: Mapping[str, Mapping[str, Sequence[float]]],
     goals: Mapping[str, str | None],
 ) -> str:
-    keys, shown, more = metric_columns(runs)
+    keys, shown, _ = metric_columns(runs)
     texts = {key: column([run["metrics"].get(key) for run in shown]) for key in keys}
     rows = []
     for i, run in enumerate(shown):
@@ -76,7 +76,8 @@ def _new_runs(
         rows.append(cells)
     headings = ["run", "id", "status", *(metric_heading(key, goals.get(key)) for key in keys)]
     table = markdown_table(headings, rows, "lll" + "r" * len(keys))
-    return f"{table}\n(and {plural(more, 'more run')})\n" if more else table
+    more = left_out(runs)
+    return f"{table}\n{more}\n" if more else table
 
 
 def _unlinked(text: str) -> str:

@@ -118,7 +118,7 @@ def _best(raw: Sequence[Any], goal: str | None) -> set[int]:
 
 
 def render_run(state: Any, schema: Any = None, *, color: bool = False, width: int | None = None) -> str:
-    """Write `ledger show`: what is said of the run, its params, metrics, charts and notices."""
+    """Write `ledger show`: what is said of the run, its params, metrics, charts, predictions and notices."""
     sections = [render_facts(_header(state), color=color)]
     params = [(name, format_value(value)) for name, value in flatten(state.params).items()]
     if params:
@@ -131,6 +131,8 @@ def render_run(state: Any, schema: Any = None, *, color: bool = False, width: in
         sections.append(_metric_table(state.metrics, schema, color, width) + "".join(reasons))
     if state.charts:
         sections.append(render_charts(state.charts, color=color, width=width))
+    if state.predictions:
+        sections.append(render_predictions(state.predictions, color=color, width=width))
     notices = [*state.notices, *(f"set to different values at once: {key}" for key in state.conflicts)]
     if notices:
         sections.append("".join(paint(f"! {clean(notice)}", "warn", color) + "\n" for notice in notices))
@@ -200,8 +202,13 @@ def _metric_table(metrics: Mapping[str, Any], schema: Any, color: bool, width: i
     return render_table(headings, rows, align=align, color=color, width=width)
 
 
-def render_charts(charts: Sequence[Any], *, color: bool = False, width: int | None = None) -> str:
-    """Write a row per chart name of `charts` (as in a run's state): its steps, media type, size in all, newest blob."""
+def render_charts(
+    charts: Sequence[Any], kinds: Mapping[str, str] | None = None, *, color: bool = False, width: int | None = None
+) -> str:
+    """Write a row per chart name of `charts` (as in a run's state): its steps, media type, size in all, newest blob.
+
+    `kinds` are the kinds of chart data by blob; where there are any, they have a column.
+    """
     series: dict[tuple[str, str], list[Any]] = {}
     for chart in charts:
         series.setdefault((chart.name, chart.context or ""), []).append(chart)
@@ -210,8 +217,25 @@ def render_charts(charts: Sequence[Any], *, color: bool = False, width: int | No
         newest = max(shown, key=lambda c: (c.step is None, c.step or 0, c.time, c.blob))
         size = numbers.size(sum(c.bytes for c in shown))
         media = ", ".join(sorted({c.media_type for c in shown}))
-        rows.append([chart_key(name, context), _steps([c.step for c in shown]), media, size, newest.blob[:12]])
-    return render_table(["chart", "step", "media type", "size", "blob"], rows, align="LrlrL", color=color, width=width)
+        kind = [(kinds or {}).get(newest.blob, "-")] if kinds else []
+        rows.append([chart_key(name, context), *kind, _steps([c.step for c in shown]), media, size, newest.blob[:12]])
+    headings = ["chart", *(["data"] if kinds else []), "step", "media type", "size", "blob"]
+    align = "LLrlrL" if kinds else "LrlrL"
+    return render_table(headings, rows, align=align, color=color, width=width)
+
+
+def render_predictions(predictions: Sequence[Any], *, color: bool = False, width: int | None = None) -> str:
+    """Write a row per set of predictions (as in a run's state): split, step, rows, and its columns with their types."""
+    rows = [
+        [
+            chart_key(found.split or "-", found.context),
+            _steps([] if found.step is None else [found.step]),
+            str(found.rows),
+            ", ".join(f"{name} {column.dtype}" for name, column in found.columns.items()),
+        ]
+        for found in predictions
+    ]
+    return render_table(["predictions", "step", "rows", "columns"], rows, align="LrrL", color=color, width=width)
 
 
 def chart_key(name: str, context: str | None) -> str:

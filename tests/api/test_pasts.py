@@ -193,8 +193,8 @@ class Reads:
 
 
 def test_what_it_costs(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the work tree has is not read from git again, only the folders of past states are; the second time no tree
-    and no blob is read, and a new commit costs its own. The number of git processes does not grow with the commits.
+    """Each state of a run's folder is read once, however many commits have it; the second time no tree and no blob is
+    read, and a new commit costs its own. The number of git processes does not grow with the commits.
     """
     for number in range(8):
         log(f"run-{number}", f"val/auc=0.{number}")
@@ -205,8 +205,8 @@ def test_what_it_costs(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         reads = Reads(patch)
         line()
-        # Folders of the 8 runs and of the one before its correction, whose four files alone are read.
-        assert (reads.commits, reads.trees, reads.blobs) == (1, 9, 4)
+        # Folders of the 8 runs, of four files each, and of the one after its correction, of six.
+        assert (reads.commits, reads.trees, reads.blobs) == (1, 9, 8 * 4 + 6)
         calls = reads.calls
     with monkeypatch.context() as patch:
         reads = Reads(patch)

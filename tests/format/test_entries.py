@@ -58,6 +58,20 @@ def base(kind: str) -> dict[str, Any]:
 
 
 OPTIONAL_TEXT = st.none() | TEXT
+NAME = TEXT.filter(lambda text: is_metric(text) and not text.startswith("$"))
+PREDICTIONS = st.builds(
+    entries.PredictionsRef,
+    split=st.none() | NAME,
+    step=st.none() | INT,
+    context=st.none() | st.just('{"fold":1}'),
+    rows=st.integers(0, 2**40),
+    labels=st.none() | st.lists(TEXT | INT | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)),
+    columns=st.dictionaries(NAME, st.builds(entries.ColumnRef, blob=SHA, digest=SHA, dtype=TEXT), min_size=1),
+    time=INT,
+    writer=WRITER,
+    seq=INT,
+    attempt=INT,
+)
 ENTRIES = st.one_of(
     st.builds(
         entries.Open,
@@ -67,7 +81,7 @@ ENTRIES = st.one_of(
         parent=OPTIONAL_TEXT,
         params=MAPPING,
         tags=st.lists(TEXT, max_size=3),
-        seed=st.none() | st.integers(),
+        seed=st.none() | st.integers(-(2**63), 2**64 - 1),
         note=OPTIONAL_TEXT,
         git=st.none() | MAPPING,
         program=MAPPING,
@@ -82,7 +96,7 @@ ENTRIES = st.one_of(
         segments=st.lists(st.builds(entries.Segment, sha256=SHA, rows=INT, bytes=INT), max_size=2),
         charts=st.lists(CHARTS, max_size=2),
         more_charts=st.none() | st.builds(entries.MoreCharts, blob=SHA, count=INT),
-        predictions=st.lists(MAPPING, max_size=2),
+        predictions=st.lists(PREDICTIONS, max_size=2),
         undefined=st.lists(
             st.builds(entries.UndefinedValue, writer=WRITER, seq=INT, reason=TEXT.filter(str.strip)), max_size=2
         ),

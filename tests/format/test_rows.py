@@ -16,6 +16,8 @@ from ledger.format.rows import COLUMNS, NO_STEP, Rows, concat, decode_journal
 SALT = 0x5EED1234
 WRITER = "0a1b2c3d4e5f"
 CHART = {"name": "roc", "blob": "ab" * 32, "extension": "png", "media_type": "image/png", "bytes": 7}
+COLUMN = {"blob": "ab" * 32, "digest": "cd" * 32, "dtype": "float64"}
+PREDICTIONS = {"split": "test", "rows": 3, "columns": {"y_true": COLUMN}, "labels": ["a", 1]}
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=6)
 NAMES = st.sampled_from(["loss", "val/auc", "a", "ü" * 20, "x" * 40, "y" * 300]) | TEXT.filter(is_metric)
 CONTEXTS = st.none() | st.sampled_from(['{"fold":1}', '{"fold":2}', '{"class":"' + "c" * 40 + '"}'])
@@ -33,9 +35,12 @@ def frames(draw: st.DrawFn) -> list[list[Any]]:
     payloads: list[list[Any]] = []
     seq, time = draw(st.integers(0, 300)), draw(TIMES)
     for _ in range(draw(st.integers(0, 5))):
-        kind = draw(st.sampled_from(["stretch", "stretch", "call", "chart", "unknown"]))
+        kind = draw(st.sampled_from(["stretch", "stretch", "call", "chart", "predictions", "unknown"]))
         if kind == "chart":
             payloads.append([frame.CHART, seq, time, CHART])
+            seq += 1
+        elif kind == "predictions":
+            payloads.append([frame.PREDICTIONS, seq, time, PREDICTIONS])
             seq += 1
         elif kind == "unknown":
             payloads.append([7, "of a later version"])
@@ -63,7 +68,8 @@ def journal(payloads: list[Any]) -> bytes:
 
 def slowly(data: bytes) -> dict[str, Any]:
     """Decode a journal one frame at a time, as docs/format/journal.md says."""
-    found: dict[str, Any] = {"rows": [], "reasons": {}, "charts": [], "gaps": [], "end": frame.PREFIX_SIZE}
+    found: dict[str, Any] = {"rows": [], "reasons": {}, "charts": [], "predictions": [], "gaps": []}
+    found["end"] = frame.PREFIX_SIZE
     last_seq, last_time = -1, 0
     for item in frame.frames(data, SALT):
         if isinstance(item, frame.Gap):
@@ -80,9 +86,9 @@ def slowly(data: bytes) -> dict[str, Any]:
                 row = (name, context, NO_STEP if step is None else step, time, undefined, seq + i)
                 found["rows"].append((*row, None if undefined else struct.pack(">d", value)))
             last_seq, last_time = max(last_seq, seq + len(values) - 1), max(last_time, time)
-        elif kind == frame.CHART:
+        elif kind in (frame.CHART, frame.PREDICTIONS):
             seq, time, fields = rest
-            found["charts"].append((seq, time, fields))
+            found["charts" if kind == frame.CHART else "predictions"].append((seq, time, fields))
             last_seq, last_time = max(last_seq, seq), max(last_time, time)
     found["rows"].sort(key=lambda row: (row[0], row[1] or ""))  # stable: the calls of a series stay in their order
     return {**found, "last": (last_seq, last_time)}
@@ -113,6 +119,7 @@ def quickly(data: bytes, start: int = frame.PREFIX_SIZE, shortest: int = 4) -> d
         "rows": listed,
         "reasons": content.reasons,
         "charts": [tuple(chart) for chart in content.charts],
+        "predictions": [tuple(found) for found in content.predictions],
         "gaps": content.gaps,
         "end": content.end,
         "last": (content.last_seq, content.last_time),
@@ -356,6 +363,17 @@ def call(**changed: Any) -> list[Any]:
         [frame.CHART, 0, 1, CHART | {"context": "5"}],
         [frame.CHART, 0, 1, CHART | {"bytes": 2**64 - 1}],
         [frame.CHART, 0, 1, CHART | {"seq": 3}],
+        [frame.PREDICTIONS, 0, 1],
+        [frame.PREDICTIONS, 0, 1, {}],
+        [frame.PREDICTIONS, 0, 1, PREDICTIONS | {"rows": -1}],
+        [frame.PREDICTIONS, 0, 1, PREDICTIONS | {"split": "a{b}"}],
+        [frame.PREDICTIONS, 0, 1, PREDICTIONS | {"columns": {}}],
+        [frame.PREDICTIONS, 0, 1, PREDICTIONS | {"columns": {"y": COLUMN | {"blob": "../../../etc/passwd"}}}],
+        [frame.PREDICTIONS, 0, 1, PREDICTIONS | {"columns": {"y": COLUMN | {"digest": 5}}}],
+        [frame.PREDICTIONS, 0, 1, PREDICTIONS | {"labels": [float("nan")]}],
+        [frame.PREDICTIONS, 0, 1, PREDICTIONS | {"labels": [2**64 - 1]}],
+        [frame.PREDICTIONS, 0, 1, PREDICTIONS | {"context": "5"}],
+        [frame.PREDICTIONS, 0, 1, PREDICTIONS | {"writer": "w"}],
         ["x"],
         [[1]],
     ],

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from ledger.errors import InvalidName, InvalidValue, NewerFormat
-from ledger.format import columns, entries, frame, ids, layout, names, values
+from ledger.format import columns, entries, frame, ids, layout, names, predictions, values
 from ledger.format.rows import NO_STEP, Rows, decode_journal
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +31,7 @@ def read(name: str) -> Any:
 
 
 ENTRIES, JOURNAL, SEGMENT, IDS, KEYS = (read(f"{n}.json") for n in ("entries", "journal", "segment", "ids", "keys"))
+PREDICTIONS, PREDICTED = read("predictions.json"), VECTORS / "predictions"
 RUN = SEGMENT["run"]
 BIN = (VECTORS / "journal.bin").read_bytes()
 
@@ -163,6 +164,41 @@ def test_segment_written_anew_holds_the_same() -> None:
     _, rows = columns.decode((VECTORS / "segment.parquet").read_bytes(), "segment.parquet")
     runs, again = columns.decode(columns.encode(RUN, rows), "again")
     assert (runs, rows_of(again)) == ([RUN], SEGMENT["rows"])
+
+
+@pytest.mark.parametrize("case", PREDICTIONS["columns"], ids=lambda c: c["name"])
+def test_columns_of_predictions(case: dict[str, Any]) -> None:
+    """Values give the bytes that are hashed and the digest; the Parquet file gives the values, and has its name."""
+    data = (PREDICTED / f"{case['name']}.parquet").read_bytes()
+    assert hashlib.sha256(data).hexdigest() == case["blob"]
+    assert hashlib.sha256(bytes.fromhex(case["hashed"])).hexdigest() == case["digest"]
+    found = predictions.decode(data, case["name"], case["dtype"], case["digest"], len(case["values"]))
+    cells = found.values.astype(object)
+    if found.null is not None:
+        cells[found.null] = None
+    assert repr(cells.tolist()) == repr(values.unwrap(case["values"]))
+    assert predictions.digest(found) == case["digest"]
+    again = predictions.encode(found)
+    assert predictions.digest(predictions.decode(again, "again", case["dtype"], case["digest"], 3)) == case["digest"]
+
+
+def test_predictions_in_a_journal_and_in_an_entry() -> None:
+    """The payload gives the frame's bytes and is sound; the entry has the same, and is written byte for byte."""
+    data = (PREDICTED / "frame.bin").read_bytes()
+    payload = PREDICTIONS["frame"]
+    assert frame.encode_frame(frame.encode_payload(payload), PREDICTIONS["salt"]) == data
+    content = decode_journal(frame.encode_prefix(PREDICTIONS["salt"]) + data, PREDICTIONS["salt"], "0a1b2c3d4e5f", 1)
+    assert [list(found) for found in content.predictions] == [payload[1:]]
+    written = (PREDICTED / PREDICTIONS["entry"]).read_bytes()
+    entry = entries.decode(written, PREDICTIONS["entry"])
+    assert isinstance(entry, entries.Rows)
+    encoded = entries.encode(entry)
+    assert (encoded.name, encoded.data) == (PREDICTIONS["entry"], written)
+    ours = {"time": payload[2], "writer": "0a1b2c3d4e5f", "seq": payload[1], "attempt": 1}
+    assert [msgspec.to_builtins(found) for found in entry.predictions] == [payload[3] | ours]
+    assert {name: c["blob"] for name, c in payload[3]["columns"].items()} == {
+        case["name"]: case["blob"] for case in PREDICTIONS["columns"]
+    }
 
 
 @pytest.mark.parametrize("case", IDS["runs"], ids=lambda c: c["id"])

@@ -11,7 +11,7 @@ import pytest
 EVIL = "\x1b]0;pwn\x07\x1b[31m\u202eevil\nnext\r\u2066\x9b31m\u200b"
 SHA = "a" * 64
 COLUMN = {"blob": SHA, "digest": SHA, "dtype": "float64"}
-PREDICTED = {"split": "test", "rows": 1, "columns": {"y_true": COLUMN}, "time": 1, "writer": "w", "seq": 1, "attempt": 1}
+PREDICTED = {"split": "test", "rows": 1, "columns": {"y": COLUMN}, "time": 1, "writer": "w", "seq": 1, "attempt": 1}
 OLD = "2020-01-01T00:00:00.000000Z"
 
 

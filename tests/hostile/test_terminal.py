@@ -96,8 +96,8 @@ def evil(site: Any) -> Any:
     )  # fmt: skip
     site.put(site.fields("annotate", author="x", operations=[{"op": "set", "key": "note", "value": EVIL + "2"}]))
     site.put(site.fields("rows", reason=EVIL, charts=[site.chart("c", caption=EVIL, media_type=EVIL, writer=EVIL)],
-                         predictions=[{"split": "test", "rows": 1, "labels": [EVIL], "time": 1, "writer": EVIL, "seq": 9,
-                                       "attempt": 1, "columns": {"y": {"blob": EVIL, "digest": EVIL, "dtype": EVIL}}}]))  # fmt: skip
+                         predictions=[{"rows": 1, "labels": [EVIL], "time": 1, "writer": EVIL, "seq": 9, "attempt": 1,
+                                       "columns": {"y": {"blob": EVIL, "digest": EVIL, "dtype": EVIL}}}]))  # fmt: skip
     site.put(site.fields("close", status="failed", error=EVIL, time="2040-01-02T00:00:00.000000Z"))
     site.put(site.fields("vote"), "vote")
     (site.folder / (EVIL.replace("\0", "").replace("/", "") + ".txt")).write_bytes(b"x")

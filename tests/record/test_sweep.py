@@ -246,6 +246,23 @@ def test_what_a_journal_names_stays(repo: Path, sealed: bool) -> None:
         run.finish()
 
 
+def test_predictions_of_a_journal_stay(repo: Path) -> None:
+    """The columns of predictions that no entry holds yet are named by their journal; so they are after sealing."""
+    run = ledger.start("live")
+    run.log_predictions("test", y_true=[0, 1], y_score=[0.5, 0.25])
+    age(repo)
+    assert len(blobs(repo)) == 2
+    assert removable() == []
+    run.finish()
+    for path in repo.glob(".ledger/journal/sealed/*"):
+        path.unlink()
+    age(repo)
+    assert removable() == []
+    for path in repo.glob(".ledger/runs/*/*/*"):
+        path.unlink()
+    assert len(removable()) == 2
+
+
 def test_charts_beyond_the_limit_of_an_entry_stay(repo: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """The list of further charts is followed, also where only another branch has it."""
     monkeypatch.setattr("ledger.format.entries.CHARTS_MAX", 1)

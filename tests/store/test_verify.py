@@ -307,7 +307,11 @@ CASES: dict[str, list[tuple[Callable[[Whole], Any], str]]] = {
         (lambda w: segment(w, lambda t: set_column(t, "value", ["x"] * 4)), ".parquet"),
         (lambda w: segment(w, lambda t: set_column(t, "context", ["x"] * 4)), ".parquet"),
     ],
-    "row-conflict": [(lambda w: twice(w, 9.0), RUN), (rival_chart, RUN)],
+    "row-conflict": [
+        (lambda w: twice(w, 9.0), RUN),
+        (rival_chart, RUN),
+        (lambda w: rewrite(w, lambda c: c.update(predictions=[predicted("0" * 64, seq=4)])), RUN),
+    ],
     "planted": [
         (lambda w: write(root(w, "HEAD")), "HEAD"),
         (lambda w: write(root(w, "config")), "config"),

@@ -154,8 +154,8 @@ def test_markdown() -> None:
 def test_more_runs_than_fit() -> None:
     """Thirty are shown; how many more there are is said, in Markdown in a paragraph, not as a row of the table."""
     many = document([run(number, auc=0.5) for number in range(33)])
-    assert words(render_changes(many, {}))[-1] == "(and 3 more runs: see --json)"
-    assert changes_markdown(many, {}).endswith("| finished | 0.5 |\n\n(and 3 more runs: see --json)\n")
+    assert words(render_changes(many, {}))[-1] == "(and 3 more runs: ledger diff --json has all)"
+    assert changes_markdown(many, {}).endswith("| finished | 0.5 |\n\n(and 3 more runs: ledger diff --json has all)\n")
     exactly = document([run(number, auc=0.5) for number in range(30)])
     assert "more run" not in render_changes(exactly, {}) + changes_markdown(exactly, {})
 

@@ -110,7 +110,7 @@ def test_more_runs_than_are_shown() -> None:
     text = report(document([run(id=f"20260102-030405-model-{number:012x}") for number in range(33)]))
     assert "### 33 new runs\n" in text
     assert text.count("| model |") == 30
-    assert text.endswith("|\n\n(and 3 more runs)\n")
+    assert text.endswith("|\n\n(and 3 more runs: ledger diff --json has all)\n")
 
 
 NASTY = [

@@ -1,0 +1,134 @@
+"""An evaluation as it is stored: its metrics as rows, its chart data as charts, the definitions, the predictions.
+
+All of it is checked before anything is written; what becomes of it is in `Planned`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ledger.errors import InvalidName, InvalidValue
+from ledger.evaluate import Evaluation, evaluate
+from ledger.evaluate.results import ChartData
+from ledger.format import charts, names
+from ledger.format.values import Undefined
+from ledger.record import predictions, thinning
+from ledger.record.calls import ChartCall, RowsCall, check_chart, check_rows
+from ledger.record.pictures import Picture
+from ledger.record.predictions import PredictionsCall
+
+DEFINITIONS = "definitions"
+
+
+class Place(NamedTuple):
+    """Where an evaluation belongs: a split, what stands before each name, a step, a context."""
+
+    split: str | None = None
+    prefix: str = ""
+    step: Any = None
+    context: Mapping[str, Any] | None = None
+
+    def name(self, name: str) -> str:
+        """Return the name that a metric or chart is stored under."""
+        return f"{'' if self.split is None else f'{self.split}/'}{self.prefix}{name}"
+
+
+class Planned(NamedTuple):
+    """What an evaluation asks to be written, checked already."""
+
+    rows: list[RowsCall]
+    charts: list[ChartCall]
+    predictions: Sequence[PredictionsCall] = ()
+
+
+def evaluated(
+    given: Mapping[str, Any], beside: Mapping[str, Any], place: Place, options: Mapping[str, Any], *, keep: bool
+) -> tuple[Evaluation, Planned]:
+    """Return the evaluation of arrays, and what is to be stored of it; raises InvalidValue and InvalidName.
+
+    `given` are y_true, y_pred, y_score, sample_weight; `beside` what else is kept with the predictions: ids, timestamp
+    and slices; `options` those of `evaluate`. Without `keep` no predictions are stored.
+    """
+    if not isinstance(place.prefix, str):
+        raise InvalidName(f"the prefix must be text, not {type(place.prefix).__name__}: {place.prefix!r}")
+    if place.context is not None and not isinstance(place.context, Mapping):
+        raise InvalidValue(f"a context must be a mapping such as {{'fold': 1}}, not {type(place.context).__name__}")
+    found = evaluate(**given, **options)
+    planned = plan(found, place)
+    if keep and found.kind == "segmentation":
+        found.notices.append("predictions of segmentation, whole images, are not kept")
+    elif keep:
+        planned = planned._replace(predictions=[_predictions(given, beside, place, found)])
+    return found, planned
+
+
+def _predictions(
+    given: Mapping[str, Any], beside: Mapping[str, Any], place: Place, found: Evaluation
+) -> PredictionsCall:
+    columns = {**given, **{name: array for name, array in beside.items() if name != "slices"}}
+    try:
+        return predictions.check(
+            columns, split=place.split, step=place.step, context=place.context, slices=beside.get("slices"),
+            labels=list(found.labels) or None,
+        )  # fmt: skip
+    except InvalidValue as error:
+        raise type(error)(error.message, hint=error.hint or "predictions=False keeps none") from None
+
+
+def plan(found: Evaluation, place: Place) -> Planned:
+    """Return what is to be stored of an evaluation: rows of all classes and of each, charts, definitions.
+
+    What does not apply at all is left out: an error relative to a normalizer that nobody gave, the best 5 of 5 labels.
+    """
+    left_out = _does_not_apply(found)
+    groups: dict[str | None, dict[str, float | Undefined]] = {}
+    for name, context, value in found.values:
+        if name in left_out:
+            continue
+        both = {**(place.context or {}), **(context or {})}
+        _check_context(place, context)
+        groups.setdefault(names.canonical_context(both), {})[place.name(name)] = value
+    rows = [check_rows(group, place.step)._replace(context=context) for context, group in groups.items()]
+    definitions = {name: definition for name, definition in found.definitions.items() if name not in left_out}
+    drawn = dict(found.charts)
+    drawn[DEFINITIONS] = ChartData(DEFINITIONS, {}, {"kind": found.kind, "metrics": definitions})
+    return Planned(rows, [chart(place.name(name), data, place.step, place.context) for name, data in drawn.items()])
+
+
+def _does_not_apply(found: Evaluation) -> set[str]:
+    left_out = set()
+    if found.kind == "regression" and found.definitions["mean_relative_error"].get("normalizer") is None:
+        left_out.add("mean_relative_error")
+    if found.kind == "multiclass" and len(found.labels) <= 5:
+        left_out.add("top_5_accuracy")
+    return left_out
+
+
+def _check_context(place: Place, context: Mapping[str, Any] | None) -> None:
+    if both := set(place.context or {}) & set(context or {}):
+        raise InvalidValue(f"the context {sorted(both)[0]!r} is kept for the values of each class")
+
+
+def chart(
+    name: str, data: ChartData, step: Any = None, context: Mapping[str, Any] | None = None, caption: str | None = None
+) -> ChartCall:
+    """Return chart data as a chart to be stored; raises InvalidValue where it has no such form."""
+    stored = thinning.thinned(data)
+    try:
+        picture = Picture(charts.encode(stored.kind, stored.columns, stored.facts), charts.EXTENSION)
+    except InvalidValue as error:
+        raise InvalidValue(f"chart {name!r}: {error.message}", hint=error.hint) from None
+    return check_chart(name, picture, step, context, caption)
+
+
+def together(plans: Iterable[Planned]) -> Planned:
+    """Return several plans as one, to be written at once."""
+    rows: list[RowsCall] = []
+    drawn: list[ChartCall] = []
+    kept: list[PredictionsCall] = []
+    for one in plans:
+        rows += one.rows
+        drawn += one.charts
+        kept += one.predictions
+    return Planned(rows, drawn, kept)

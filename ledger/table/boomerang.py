@@ -1,0 +1,241 @@
+"""The boomerang: each model a line through its splits, from train to test, its loss across and its score up.
+
+A tight line generalizes; one that bends away does not. Here are its points, what the limits leave out, and which
+model generalizes best; `view/drawing/boomerang.py` draws them.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ledger.errors import InvalidValue, NoSuchMetric, NoSuchRun, counted
+from ledger.store.state import RunState
+from ledger.table import splits
+from ledger.table.compare import canonical_names
+from ledger.table.generalization import Generalization, generalization, mean_of
+
+if TYPE_CHECKING:
+    from ledger.schema import Schema
+
+
+class Point(NamedTuple):
+    """A model on a split (of one fold, or None: the mean of all): x is its loss, y its score."""
+
+    split: str
+    fold: str | None
+    x: float
+    y: float
+
+
+class Model(NamedTuple):
+    """One run: its points in order of split, those of its folds, its index; why it is left out, if it is."""
+
+    run: str
+    name: str
+    points: list[Point]
+    folds: list[Point]
+    generalization: Generalization | None
+    failed: list[str]
+
+
+class Axis(NamedTuple):
+    """The metric of an axis: its name, its goal, and the limit that every split has to keep (None: none)."""
+
+    metric: str
+    goal: str
+    limit: float | None
+
+    def fails(self, value: float) -> bool:
+        """Say whether a number is beyond the limit; one equal to it is not."""
+        if self.limit is None:
+            return False
+        return value > self.limit if self.goal == "minimize" else value < self.limit
+
+
+class Boomerang(NamedTuple):
+    """What is drawn: the models that are kept, the best of their worst splits first; the others; the best one's id.
+
+    The best generalizes best: it has the least index of those whose worst split is no worse than the median one, since
+    a model that is equally bad everywhere generalizes, too.
+    """
+
+    x: Axis
+    y: Axis
+    on: str | None
+    models: list[Model]
+    removed: list[Model]
+    best: str | None
+    notices: list[str]
+
+    @property
+    def said(self) -> str:
+        """How many models are kept, and why the others are not: `12 of 40 models kept; 21 fail loss, 2 undefined`."""
+        return _said(self.x, self.y, len(self.models), self.removed)
+
+    @property
+    def headings(self) -> list[str]:
+        """The columns of the points."""
+        return ["run", "name", "split", "fold", self.x.metric, self.y.metric, "kept"]
+
+    def rows(self) -> list[list[Any]]:
+        """Return the points of all models, a row each, those of folds after the mean."""
+        return [
+            [model.run, model.name, point.split, point.fold, point.x, point.y, not model.failed]
+            for model in [*self.models, *self.removed]
+            for point in [*model.points, *model.folds]
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object of `plot boomerang --json`."""
+        axes = {}
+        for name, axis in (("x", self.x), ("y", self.y)):
+            limit = {} if axis.limit is None else {"limit": axis.limit}
+            axes[name] = {"metric": axis.metric, "goal": axis.goal} | limit
+        shown: dict[str, Any] = {"schema": "ledger.plot.boomerang/1", **axes}
+        if self.on is not None:
+            shown["on"] = self.on
+        if self.best is not None:
+            shown["best"] = self.best
+        shown["models"] = [_model_json(model) for model in [*self.models, *self.removed]]
+        return shown
+
+
+def _model_json(model: Model) -> dict[str, Any]:
+    points = [
+        {"split": p.split} | ({} if p.fold is None else {"fold": p.fold}) | {"x": p.x, "y": p.y}
+        for p in [*model.points, *model.folds]
+    ]
+    shown: dict[str, Any] = {"id": model.run, "name": model.name, "kept": not model.failed}
+    if model.failed:
+        shown["failed"] = model.failed
+    if model.generalization is not None:
+        found = model.generalization._asdict()
+        found = {"index": found.pop("value")} | found
+        shown["generalization"] = {key: value for key, value in found.items() if value is not None}
+    return shown | {"points": points}
+
+
+def boomerang(
+    states: Sequence[RunState],
+    schema: "Schema",
+    *,
+    x: str | None = None,
+    y: str | None = None,
+    min_score: float | None = None,
+    max_loss: float | None = None,
+    on: str | None = None,
+) -> Boomerang:
+    """Return the boomerang of runs, of their last values on each split.
+
+    Unasked x is the first of loss, log_loss, rmse and mse, and y the first of accuracy, roc_auc and r2, that a run has
+    on two splits. A model is left out where a split (`on`: this split alone) is beyond a limit, the metric's goal
+    deciding which way, or has no number. Raises NoSuchMetric, InvalidValue, and NoSuchRun where no model is left.
+    """
+    for name, value in (("min_score", min_score), ("max_loss", max_loss)):
+        if value is not None and not math.isfinite(value):
+            raise InvalidValue(f"{name}={value} is no limit", hint="give a finite number")
+    names = canonical_names(states, schema)
+    values = {state.id: splits.last_values(state, names) for state in states}
+    across, up = _axes(list(values.values()), x, y)
+    x_axis = Axis(across, schema.metric(across).goal or "minimize", max_loss)
+    y_axis = Axis(up, schema.metric(up).goal or "maximize", min_score)
+    split = None if on is None else splits.shown_split([], on)
+    models, without = [], []
+    for state in states:
+        points, folds = _points(values[state.id].get(across, {}), values[state.id].get(up, {}))
+        if not points:
+            without.append(state.name)
+            continue
+        found = generalization(values[state.id].get(up, {}), y_axis.goal)
+        models.append(Model(state.id, state.name, points, folds, found, _failed(points, x_axis, y_axis, split)))
+    if not models:
+        raise NoSuchMetric(
+            f"no run here has {across!r} and {up!r} on one split",
+            hint=f"runs have {across} on {_where(values, across)}, {up} on {_where(values, up)}",
+        )
+    kept = sorted((model for model in models if not model.failed), key=lambda model: _order(model, y_axis))
+    removed = [model for model in models if model.failed]
+    if not kept:
+        raise NoSuchRun(f"none left: {_said(x_axis, y_axis, 0, removed)}", hint="loosen --min-score or --max-loss")
+    notices = [f"left out, without {across} and {up} on a split: {_some(without)}"] if without else []
+    return Boomerang(x_axis, y_axis, split, kept, removed, _best(kept), notices + _one_sided(values, across, up))
+
+
+def _axes(values: list[splits.Values], x: str | None, y: str | None) -> tuple[str, str]:
+    across, up = splits.named(x, splits.LOSSES, values), splits.named(y, splits.SCORES, values)
+    if across is None or up is None:
+        missing = "a loss (loss, log_loss, rmse, mse)" if across is None else "a score (accuracy, roc_auc, r2)"
+        there = sorted({name for found in values for name, on in found.items() if any(on)})
+        hint = f"name it with --{'x' if across is None else 'y'}: {', '.join(there[:8])}" if there else None
+        raise NoSuchMetric(f"no run here has {missing} on a split", hint=hint or "log metrics as train/loss, val/loss")
+    return across, up
+
+
+def _points(xs: Any, ys: Any) -> tuple[list[Point], list[Point]]:
+    """Return a model's points, means over folds, in order of split; and those of its folds where it has some."""
+    both = sorted((split for split in xs if split in ys and split is not None), key=splits.rank)
+    points = [Point(split, None, mean_of(xs[split]), mean_of(ys[split])) for split in both]
+    folds = [
+        Point(split, fold, xs[split].get(fold, xs[split].get(None, math.nan)), ys[split].get(fold, math.nan))
+        for split in both
+        for fold in ys[split]
+        if fold is not None
+    ]
+    return points, folds
+
+
+def _failed(points: Sequence[Point], x: Axis, y: Axis, on: str | None) -> list[str]:
+    """Return why a model is left out: the metrics whose limit it fails, and `undefined`."""
+    held = [point for point in points if on is None or point.split == on]
+    both = ((x, [point.x for point in held]), (y, [point.y for point in held]))
+    failed = [axis.metric for axis, values in both if any(map(axis.fails, values))]
+    bad = not held or not all(math.isfinite(value) for _, values in both for value in values)
+    return [*dict.fromkeys(failed), *(["undefined"] if bad else [])]
+
+
+def _order(model: Model, y: Axis) -> tuple[float, float, str]:
+    """Sort the best worst split first, then the least index."""
+    finite = [point.y for point in model.points if math.isfinite(point.y)]
+    worst = (max(finite) if y.goal == "minimize" else -min(finite)) if finite else math.inf
+    found = model.generalization
+    return worst, math.inf if found is None or math.isnan(found.value) else found.value, model.run
+
+
+def _best(models: Sequence[Model]) -> str | None:
+    able = [model for model in models[: len(models) // 2 + 1] if model.generalization is not None]
+    able = [m for m in able if m.generalization is not None and math.isfinite(m.generalization.value)]
+    if len(models) < 2 or not able:
+        return None
+    return min(able, key=lambda m: m.generalization.value if m.generalization else math.inf).run
+
+
+def _said(x: Axis, y: Axis, kept: int, removed: Sequence[Model]) -> str:
+    total = kept + len(removed)
+    reasons = []
+    for metric in dict.fromkeys((x.metric, y.metric)):
+        count = sum(metric in model.failed for model in removed)
+        reasons += [f"{count} {'fails' if count == 1 else 'fail'} {metric}"] if count else []
+    undefined = sum("undefined" in model.failed for model in removed)
+    reasons += [f"{undefined} undefined"] if undefined else []
+    return f"{kept} of {counted(total, 'model', 'models')} kept" + (f"; {', '.join(reasons)}" if reasons else "")
+
+
+def _one_sided(values: dict[str, splits.Values], across: str, up: str) -> list[str]:
+    """Say which splits cannot be drawn because one of the two metrics was not logged there."""
+    seen = {name: {s for found in values.values() for s in found.get(name, {}) if s} for name in (across, up)}
+    notices = []
+    for have, lack in ((across, up), (up, across)):
+        alone = sorted(seen[have] - seen[lack], key=splits.rank)
+        if alone:
+            notices.append(f"not drawn: {', '.join(alone)}, which has {have} but no {lack}")
+    return notices
+
+
+def _where(values: dict[str, splits.Values], metric: str) -> str:
+    found = {str(split) for of in values.values() for split in of.get(metric, {}) if split is not None}
+    return ", ".join(sorted(found, key=splits.rank)) or "no split"
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -1,0 +1,202 @@
+"""Predictions read back: which are meant, their columns as arrays or as one table, batches one behind the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ledger.errors import DamagedFile, NoSuchPredictions, Undecided
+from ledger.format.names import canonical_context
+from ledger.store import blobs
+from ledger.store.state import Predictions, RunState
+from ledger.store.tree import Tree
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ledger.format.predictions import Column
+
+_DEFAULT_SPLITS = ("test", "val")
+
+
+class Predicted(NamedTuple):
+    """The predictions of one place: columns by name, all of `rows` rows; `labels` in the order of the scores."""
+
+    split: str | None
+    step: int | None
+    context: str | None
+    rows: int
+    labels: list[Any] | None
+    columns: dict[str, Column]
+
+
+def choose(
+    state: RunState, split: str | None = None, step: int | None = None, context: Mapping[str, Any] | None = None
+) -> list[Predictions]:
+    """Return the shown predictions of one split, context and step of a run: one set, or several batches.
+
+    Without `split` those of `test`, else of `val`, else of the only one there is; without `context` those that have
+    none, or the only ones; without `step` those that have none, else the last. Raises NoSuchPredictions.
+    """
+    found = state.predictions
+    if not found:
+        raise NoSuchPredictions(f"the run {state.id} has no predictions", hint="they are kept by run.log_predictions")
+    splits = list(dict.fromkeys(p.split for p in found))
+    if split is None:
+        wanted = next((word for word in _DEFAULT_SPLITS if word in splits), splits[0])
+        if len(splits) > 1 and wanted not in _DEFAULT_SPLITS:
+            raise NoSuchPredictions(f"the run {state.id} has predictions of {_listed(splits)}", hint="say which split")
+    elif split in splits:
+        wanted = split
+    else:
+        raise NoSuchPredictions(
+            f"the run {state.id} has no predictions of {split!r}; it has those of {_listed(splits)}"
+        )
+    of = "" if wanted is None else f" of {wanted!r}"
+    found = [p for p in found if p.split == wanted]
+    found = _in_context(state.id, of, found, canonical_context(context))
+    steps = list(dict.fromkeys(p.step for p in found))
+    if step is None:
+        step = None if None in steps else max(s for s in steps if s is not None)
+    elif step not in steps:
+        known = ", ".join("one without a step" if s is None else str(s) for s in steps[-20:])
+        raise NoSuchPredictions(f"the predictions{of} of {state.id} have no step {step}; they have {known}")
+    return [p for p in found if p.step == step]
+
+
+def _in_context(run: str, of: str, found: list[Predictions], context: str | None) -> list[Predictions]:
+    contexts = list(dict.fromkeys(p.context for p in found))
+    if context is None and None not in contexts and len(contexts) == 1:
+        return found
+    if context in contexts:
+        return [p for p in found if p.context == context]
+    known = ", ".join("none" if c is None else c for c in contexts[:20])
+    raise NoSuchPredictions(
+        f"the predictions{of} of {run} have the contexts {known}", hint='say which: context={"fold": 1}'
+    )
+
+
+def _listed(splits: Sequence[str | None]) -> str:
+    return ", ".join("no split" if split is None else repr(split) for split in splits)
+
+
+def read(tree: Tree, run: str, chosen: Sequence[Predictions]) -> Predicted:
+    """Return the columns of predictions, batches one behind the other; each blob is read once.
+
+    A column that some batches lack has no values there. Raises DamagedFile for a blob that is absent or damaged, and
+    Undecided where a column is of two types that no third can hold exactly.
+    """
+    known: dict[tuple[str, str, str, int], Column] = {}
+    names = list(dict.fromkeys(name for found in chosen for name in found.columns))
+    parts: dict[str, list[Column | int]] = {name: [] for name in names}
+    for found in chosen:
+        for name in names:
+            ref = found.columns.get(name)
+            parts[name].append(found.rows if ref is None else _column(tree, run, found, name, known))
+    first = chosen[0]
+    labels = first.labels if all(found.labels == first.labels for found in chosen) else None
+    columns = {name: _joined(run, name, found) for name, found in parts.items()}
+    return Predicted(first.split, first.step, first.context, sum(p.rows for p in chosen), labels, columns)
+
+
+def _column(
+    tree: Tree, run: str, found: Predictions, name: str, known: dict[tuple[str, str, str, int], Column]
+) -> Column:
+    from ledger.format import predictions as form
+
+    ref = found.columns[name]
+    key = (ref.blob, ref.digest, ref.dtype, found.rows)
+    if key not in known:
+        try:
+            data = blobs.get(tree, ref.blob, "parquet")
+            known[key] = form.decode(data, f"the blob {ref.blob[:16]}", ref.dtype, ref.digest, found.rows)
+        except DamagedFile as error:
+            of = "" if found.split is None else f" of {found.split!r}"
+            raise DamagedFile(
+                f"the column {name!r} of the predictions{of} of {run} cannot be read: {error.message}", hint=error.hint
+            ) from None
+    return known[key]
+
+
+def _joined(run: str, name: str, parts: Sequence[Column | int]) -> Column:
+    """Return the parts of a column as one; a number stands for so many rows without a value."""
+    from ledger.format import predictions as form
+
+    if len(parts) == 1 and not isinstance(parts[0], int):
+        return parts[0]
+    import numpy as np
+
+    there = [part for part in parts if not isinstance(part, int)]
+    kind, shapes = _common(there), {part.values.shape[1:] for part in there}
+    if kind is None or len(shapes) > 1:
+        types = ", ".join(sorted({part.dtype for part in there}))
+        raise Undecided(
+            f"the batches of {run} do not add up: the column {name!r} is there as {types}",
+            hint="give each batch columns of one type",
+        )
+    (shape,) = shapes
+    values, null = [], []
+    for part in parts:
+        if isinstance(part, int):
+            values.append(np.zeros((part, *shape), there[0].values.dtype))
+            null.append(np.ones((part, *shape), np.bool_))
+        else:
+            values.append(part.values * (1000 if (part.kind, kind) == ("timestamp_us", "timestamp_ns") else 1))
+            null.append(np.zeros(part.values.shape, np.bool_) if part.null is None else part.null)
+    return form.column(kind, np.concatenate(values), np.concatenate(null))
+
+
+def _common(parts: Sequence[Column]) -> str | None:
+    """Return the kind that can hold the values of all parts exactly, or None."""
+    kinds = {part.kind for part in parts}
+    if len(kinds) == 1:
+        return parts[0].kind
+    if kinds <= {"float32", "float64", "int64"}:
+        return "float64" if all(_within(part, 2**53) for part in parts if part.kind == "int64") else None
+    if kinds == {"timestamp_us", "timestamp_ns"}:
+        fits = all(_within(part, (2**63 - 1) // 1000) for part in parts if part.kind == "timestamp_us")
+        return "timestamp_ns" if fits else None
+    return None
+
+
+def _within(part: Column, limit: int) -> bool:
+    return not len(part.values) or (int(part.values.min()) >= -limit and int(part.values.max()) <= limit)
+
+
+def frame(found: Predicted) -> pd.DataFrame:
+    """Return predictions as a DataFrame, one row a row: y_true, y_pred, y_score, ids, timestamp, sample_weight, slice.*
+
+    A column with K values a row becomes NAME_0 to NAME_{K-1}. `attrs` has split, step, context and labels.
+    """
+    import pandas as pd
+
+    series: dict[str, Any] = {}
+    for name, column in found.columns.items():
+        if column.values.ndim == 1:
+            series[name] = _series(column.kind, column.values, column.null)
+            continue
+        for i in range(column.values.shape[1]):
+            null = None if column.null is None else column.null[:, i]
+            series[f"{name}_{i}"] = _series(column.kind, column.values[:, i], null)
+    result = pd.DataFrame(series, index=pd.RangeIndex(found.rows))
+    result.attrs = {"split": found.split, "step": found.step, "context": found.context, "labels": found.labels}
+    return result
+
+
+def _series(kind: str, values: Any, null: Any) -> Any:
+    """Return a column as pandas has it; NaN and a missing value stay two things."""
+    import numpy as np
+    import pandas as pd
+
+    if kind == "text":
+        texts: Any = values if null is None else np.where(null, None, values)
+        return pd.array(texts, dtype="str")
+    if kind.startswith("timestamp"):
+        moments = values.astype(np.dtype(f"datetime64[{kind[-2:]}]"))
+        if null is not None:
+            moments[null] = np.datetime64("NaT")
+        return pd.DatetimeIndex(moments).tz_localize("UTC")
+    if null is None or not null.any():
+        return values.copy()
+    kinds = {"f": pd.arrays.FloatingArray, "i": pd.arrays.IntegerArray, "u": pd.arrays.IntegerArray}
+    return kinds.get(values.dtype.kind, pd.arrays.BooleanArray)(values.copy(), null.copy())

@@ -1,0 +1,145 @@
+"""Labels beside what they name, so that no legend has to be looked up; none lies over another."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_SIZE = 8.5  # points of type
+_LINE = 1.3  # of its height
+_LEADER = {"arrowstyle": "-", "linewidth": 0.6, "alpha": 0.6, "shrinkA": 1, "shrinkB": 2, "relpos": (0, 0.5)}
+
+
+class Label(NamedTuple):
+    """A text at a place in data coordinates, in a colour."""
+
+    text: str
+    x: float
+    y: float
+    color: str
+
+
+def spread(wanted: Sequence[float], room: float, low: float, high: float) -> list[float]:
+    """Return places as near as can be to the wanted ones, `room` apart and between low and high where they fit."""
+    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
+    # Neighbours that are too close become one block, which is centred on what its members want.
+    blocks: list[list[float]] = []  # sum of what members want less their offset, count
+    for i in order:
+        blocks.append([wanted[i], 1])
+        while len(blocks) > 1 and _start(blocks[-2], room, low, high) + blocks[-2][1] * room > _start(
+            blocks[-1], room, low, high
+        ):
+            total, count = blocks.pop()
+            blocks[-1][0] += total - count * blocks[-1][1] * room
+            blocks[-1][1] += count
+    places = [0.0] * len(wanted)
+    members = iter(order)
+    for block in blocks:
+        start = _start(block, room, low, high)
+        for k in range(int(block[1])):
+            places[next(members)] = start + k * room
+    return places
+
+
+def _start(block: Sequence[float], room: float, low: float, high: float) -> float:
+    """Return where the first of a block stands."""
+    return max(low, min(block[0] / block[1], high - (block[1] - 1) * room))
+
+
+def at_the_right(axes: "Axes", labels: Sequence[Label]) -> None:
+    """Write labels in a column right of the axes, each at the height of its line's end; moved ones get a thin line."""
+    figure: Any = axes.figure
+    figure.draw_without_rendering()
+    height = axes.get_window_extent().height
+    line = _SIZE * _LINE / 72 * figure.dpi
+    ends = [float(axes.transAxes.inverted().transform(axes.transData.transform((x.x, x.y)))[1]) for x in labels]
+    places = spread(ends, line / height, 0.0, 1.0)
+    edges = [float(axes.transAxes.inverted().transform(axes.transData.transform((x.x, x.y)))[0]) for x in labels]
+    moved = [edge < 0.94 or abs(p - e) * height > line / 3 for e, p, edge in zip(ends, places, edges, strict=True)]
+    for label, end, place, edge, far in zip(labels, ends, places, edges, moved, strict=True):
+        text = axes.annotate(
+            label.text,
+            (edge, end),
+            xytext=(1.03 if any(moved) else 1.01, place),
+            xycoords="axes fraction",
+            textcoords="axes fraction",
+            color=label.color,
+            fontsize=_SIZE,
+            va="center",
+            ha="left",
+            annotation_clip=False,
+            arrowprops=_LEADER | {"color": label.color} if far else None,
+        )
+        text.set_in_layout(True)
+
+
+def beside(axes: "Axes", labels: Sequence[Label], avoid: Sequence[tuple[float, float]]) -> None:
+    """Write each label beside its point where it covers the least: no other label, few of the points to avoid."""
+    figure: Any = axes.figure
+    figure.draw_without_rendering()
+    renderer = figure.canvas.get_renderer()
+    frame = axes.get_window_extent()
+    points = [axes.transData.transform(point) for point in avoid]
+    taken: list[Any] = []
+    for label in labels:
+        text: Any = axes.annotate(
+            label.text, (label.x, label.y), xytext=(0, 0), textcoords="offset points", color=label.color,
+            fontsize=_SIZE, fontweight="bold", va="center", ha="left", zorder=9,
+        )  # fmt: skip
+        text.set_in_layout(False)
+        text.set_bbox({"facecolor": "white", "alpha": 0.65, "edgecolor": "none", "pad": 0.4})
+        best = None
+        for rank, (dx, dy, ha) in enumerate(_AROUND):
+            text.set_position((dx, dy))
+            text.set_horizontalalignment(ha)
+            box = text.get_window_extent(renderer)
+            outside = max(0.0, frame.x0 - box.x0) + max(0.0, box.x1 - frame.x1)
+            outside += max(0.0, frame.y0 - box.y0) + max(0.0, box.y1 - frame.y1)
+            over = sum(box.overlaps(other) for other in taken)
+            covered = sum(box.x0 - 2 < x < box.x1 + 2 and box.y0 - 1 < y < box.y1 + 1 for x, y in points)
+            cost = (over * 100 + outside * 10 + covered * 4 + rank * 0.1, rank)
+            if best is None or cost < best[0]:
+                best = (cost, (dx, dy), ha, box)
+        assert best is not None
+        text.set_position(best[1])
+        text.set_horizontalalignment(best[2])
+        taken.append(best[3])
+        if best[0][1] >= _NEAR:
+            axes.annotate(
+                "", (label.x, label.y), xytext=best[1], textcoords="offset points", zorder=8,
+                arrowprops=_LEADER | {"color": label.color},
+            ).set_in_layout(False)  # fmt: skip
+
+
+# Where a label may stand around its point, in points; the first is the best.
+_AROUND = [(dx * k, dy * k, ha) for k in (1.0, 1.9, 3.0) for dx, dy, ha in (
+    (8, 0, "left"), (-8, 0, "right"), (6, 8, "left"), (-6, 8, "right"), (6, -8, "left"), (-6, -8, "right"),
+    (0, 11, "center"), (0, -11, "center"),
+)]  # fmt: skip
+
+
+_NEAR = 8  # places of them that need no line to their point
+
+
+def keys(figure: Any, entries: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    """Put a legend above all axes: a name and how its line is drawn, each; nothing where there is none."""
+    from matplotlib.lines import Line2D
+
+    if entries:
+        handles = [Line2D([], [], **how) for _, how in entries]
+        texts = [text for text, _ in entries]
+        room = figure.get_figwidth() * 12.5 - 2  # characters
+        columns = next((n for n in range(len(texts), 1, -1) if _across(texts, n) <= room), 1)
+        figure.legend(handles, texts, loc="outside upper left", ncols=columns)
+
+
+def _across(texts: Sequence[str], columns: int) -> float:
+    """Return how wide a legend is, in characters: its columns are filled one after the other, the first ones longer."""
+    longer, rest = len(texts) % columns, len(texts) // columns
+    width, start = 0.0, 0
+    for column in range(columns):
+        end = start + rest + (column < longer)
+        width += max(map(len, texts[start:end])) + 8
+        start = end
+    return width

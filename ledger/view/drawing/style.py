@@ -1,0 +1,173 @@
+"""How every figure looks, and how it becomes a picture: same data, same bytes, whatever the user's settings are."""
+
+import contextlib
+import io
+import math
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
+
+from ledger.view import numbers
+from ledger.view.rows import clean, shorten
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FORMS = ("png", "svg", "pdf")
+# Okabe and Ito's colours, which colour-blind people tell apart, in the order of their contrast to white.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+INK, SOFT, GRID, REST = "#1a1a1a", "#6b6b6b", "#e7e7e7", "#c4c4c4"
+SEQUENTIAL = "viridis"
+NAME_MOST = 28  # characters of a label
+_DOTS_PER_INCH = 200
+# Drawn where the first font lacks a character, if they are installed.
+_FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Micro Hei", "Hiragino Sans", "Noto Sans")
+
+_SETTINGS: dict[str, Any] = {
+    "axes.axisbelow": True, "axes.edgecolor": "#8a8a8a", "axes.formatter.useoffset": False, "axes.grid": True,
+    "axes.labelcolor": INK, "axes.labelsize": 9, "axes.linewidth": 0.8, "axes.spines.right": False,
+    "axes.spines.top": False, "axes.titlecolor": INK, "axes.titlelocation": "left", "axes.titlesize": 10,
+    "axes.titleweight": "bold", "axes.titlepad": 8, "figure.constrained_layout.use": True, "font.size": 9,
+    "grid.color": GRID, "grid.linewidth": 0.7, "legend.fontsize": 8.5, "legend.frameon": False,
+    "legend.handlelength": 2.0, "lines.linewidth": 1.7, "lines.solid_capstyle": "round", "pdf.fonttype": 42,
+    "savefig.dpi": _DOTS_PER_INCH, "svg.hashsalt": "ledger", "text.color": INK, "text.parse_math": False,
+    "xtick.color": "#8a8a8a", "xtick.labelcolor": INK, "xtick.labelsize": 8.5, "xtick.major.size": 3,
+    "xtick.minor.size": 0, "ytick.color": "#8a8a8a", "ytick.labelcolor": INK, "ytick.labelsize": 8.5,
+    "ytick.major.size": 3, "ytick.minor.size": 0,
+}  # fmt: skip
+_METADATA: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+@contextlib.contextmanager
+def applied() -> Iterator[None]:
+    """Draw within this: the settings of the user, of a notebook or of other code do not count."""
+    import matplotlib
+    from matplotlib import font_manager
+
+    installed = set(font_manager.get_font_names())
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # drawn as a box
+        warnings.filterwarnings("ignore", category=RuntimeWarning)  # numbers at the edge of what a float holds
+        matplotlib.rcdefaults()
+        fonts = [font for font in _FONTS if font in installed]
+        settings: Any = matplotlib.rcParams
+        settings.update(_SETTINGS | {"font.family": fonts or ["sans-serif"]})
+        yield
+
+
+def figure(width: float, height: float) -> "Figure":
+    """Return an empty figure, its size in inches; it belongs to no window and needs no display."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    empty = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(empty)
+    return empty
+
+
+def picture(drawn: "Figure", form: str, title: str) -> bytes:
+    """Return a figure as bytes: png, svg or pdf, without dates or the names of programs.
+
+    In SVG what a part stands for (`tooltip`) is its title, which browsers show under the pointer.
+    """
+    buffer = io.BytesIO()
+    with applied():
+        metadata = _METADATA[form] | ({"Title": clean(title)} if form != "png" else {})
+        drawn.savefig(buffer, format=form, metadata=metadata)
+    data = buffer.getvalue()
+    if form == "svg":
+        titled: list[Any] = drawn.findobj(lambda artist: hasattr(artist, "ledger_title"))
+        for artist in titled:
+            mark = f'<g id="{artist.get_gid()}">'.encode()
+            data = data.replace(mark, mark + f"<title>{escape(artist.ledger_title)}</title>".encode(), 1)
+        data = b"".join(line.rstrip() + b"\n" for line in data.splitlines())
+    return data
+
+
+def tooltip(artist: Any, text: str) -> None:
+    """Say what a part of a figure stands for."""
+    found = artist.axes.figure
+    count = found.ledger_titles = getattr(found, "ledger_titles", 0) + 1
+    artist.set_gid(f"part{count}")
+    artist.ledger_title = clean(text)
+
+
+def name(text: str, limit: int = NAME_MOST) -> str:
+    """Return a name as a label: nothing that steers text, and its middle cut where it is long."""
+    return shorten(clean(text), limit)
+
+
+def names(texts: Mapping[str, str], limit: int = NAME_MOST) -> dict[str, str]:
+    """Return labels by id; where two would read alike, the end of the id tells them apart."""
+    short = {id: name(text, limit) for id, text in texts.items()}
+    seen: dict[str, int] = {}
+    for label in short.values():
+        seen[label] = seen.get(label, 0) + 1
+    return {id: f"{text} {id[-4:]}" if seen[text] > 1 else text for id, text in short.items()}
+
+
+def colors(owners: Sequence[str], most: int = len(COLORS), top: int = 5) -> dict[str, str]:
+    """Return the colours of lines whose best come first: each its own, or of too many those of the best alone."""
+    shown = owners if len(owners) <= most else owners[:top]
+    return dict(zip(shown, COLORS, strict=False))
+
+
+def heading(metric: str, goal: str | None) -> str:
+    """Return a metric's name with an arrow to where it is better."""
+    arrow = {"maximize": " ↑", "minimize": " ↓"}.get(goal or "", "")
+    return name(metric, 40) + arrow
+
+
+def log_scale(axes: "Axes", which: str, values: Sequence[float]) -> None:
+    """Make an axis logarithmic around the values that are positive, with ticks that are written as plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    places = [math.log10(value) for value in values if 0 < value < math.inf]
+    first, last = padded(places, 0.05) or (-1.0, 0.0)
+    getattr(axes, f"set_{which}lim")(10 ** max(first, -300.0), 10 ** min(last, 300.0))
+    getattr(axes, f"set_{which}scale")("log", nonpositive="mask")
+    axis = getattr(axes, f"{which}axis")
+    subs = (1.0, 2.0, 5.0) if last - first < 2.5 else (1.0,)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=9))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def plain(value: float) -> str:
+    """Write the number of a tick: 0.001, 0.5, 100, 1e-05."""
+    return f"{value:g}"
+
+
+def whole(axes: "Axes", which: str) -> None:
+    """Put ticks on whole numbers alone, and not many of them."""
+    from matplotlib.ticker import MaxNLocator
+
+    getattr(axes, f"{which}axis").set_major_locator(MaxNLocator(nbins=6, integer=True, steps=[1, 2, 5, 10]))
+
+
+def write(values: Sequence[float]) -> list[str]:
+    """Write numbers that stand together with the digits that tell them apart."""
+    return numbers.column(list(values))
+
+
+def padded(values: Sequence[float], share: float = 0.06) -> tuple[float, float] | None:
+    """Return limits around finite values with some room; None without any."""
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return None
+    low, high = min(finite), max(finite)
+    room = (high / 2 - low / 2) * 2 * share if math.isfinite(high - low) else 0.0
+    room = room or abs(high) * 0.05 or 0.5
+    return low - room, high + room
+
+
+def grid(count: int, across: int = 3) -> tuple[int, int]:
+    """Return rows and columns for so many panels; four stand two by two."""
+    columns = 2 if count == 4 else min(count, across)
+    return math.ceil(count / columns), columns
