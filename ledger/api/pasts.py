@@ -123,7 +123,7 @@ def of_metric(here: Reading, word: str, asked: Asked) -> MetricHistory:
         raise UsageError(f"the limit must not be negative: {asked.limit}")
     at = here if isinstance(here.tree, Revision) else here.at("HEAD", empty=True)
     column = evolution.column(word)
-    key = _with_context(column.name, asked.context)
+    key = here.schema.canonical(_with_context(column.name, asked.context))
     column = msgspec.structs.replace(column, name=key)
     metric = here.schema.metric(key)
     goal = {"max": "maximize", "min": "minimize"}.get(asked.goal or "", asked.goal) or metric.goal

@@ -143,6 +143,7 @@ def cell(
     found = next((spelling for spelling in spellings if spelling in brought.keys), None)
     if found is None:
         raise _unknown(state, key, brought.keys)
+    known_keys = brought.keys
     brought = brought._replace(parts=[Part(part.entry, _of(part.rows, found)) for part in brought.parts])
     cells = _Cells(brought, state)
     steps = cells.choose(step, every)
@@ -151,7 +152,9 @@ def cell(
         known = _listed(cells.known_steps)
         raise NoSuchMetric(f"{key} of {state.id} has no step {step}", hint=f"it has {known}")
     corrected = len(set(cells.hidden_steps()) - set(steps))
-    return CellHistory(state.id, state.name, key, cells.values(), corrected, notices=brought.notices)
+    others = [names.metric_key(*other) for other in spellings if other in known_keys and other != found]
+    more = [f"{key} is stored as {other} too: ledger history {state.name} {other}" for other in others]
+    return CellHistory(state.id, state.name, key, cells.values(), corrected, notices=[*brought.notices, *more])
 
 
 def _spellings(key: str, schema: "Schema") -> list[Key]:
