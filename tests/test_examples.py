@@ -150,3 +150,56 @@ def test_shell_loop(tmp_path: Path) -> None:
     assert fast["metrics"]["slope"].get("last_step") is None
     assert fast["params"] == {"rate": 0.6, "data": "cars"}
     assert_commits_cleanly(folder)
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a repository in which the three examples of evaluations ran."""
+    folder = new_repository(tmp_path_factory.mktemp("evaluated"))
+    for name in ("binary", "multiclass", "regression"):
+        assert run(sys.executable, "-W", "error", EXAMPLES / f"evaluate_{name}.py", cwd=folder) == b""
+    return folder
+
+
+def test_the_evaluations_are_whole(evaluated: Path) -> None:
+    """Each model has the metrics of its kind on each split, and they are those of useful models."""
+    forest, linear, ridge = (show(name, evaluated)["metrics"] for name in ("forest", "linear", "ridge"))
+    assert {key.partition("/")[0] for key in forest} == {"train", "val", "test"}
+    assert len(forest) == 3 * 19
+    assert forest["test/roc_auc"]["last"] > 0.95
+    assert linear["test/accuracy"]["last"] > 0.85
+    assert min(linear[f"test/recall{{class={digit}}}"]["last"] for digit in range(10)) > 0.6
+    assert 0.4 < ridge["test/r2"]["last"] < 0.6
+    assert 0 < ridge["test/mean_relative_error"]["last"] < 1
+    for metrics in (forest, linear, ridge):
+        assert all(math.isfinite(summary["last"]) for summary in metrics.values())
+
+
+def test_the_evaluations_of_one_test_set_share_it(evaluated: Path) -> None:
+    """The truth of two models is one file, and so are their definitions."""
+    for names in (("logistic", "forest"), ("linear", "neighbours"), ("ridge", "boosting")):
+        found = [show(name, evaluated) for name in names]
+        truths = [{p["split"]: p["columns"]["y_true"]["blob"] for p in one["predictions"]} for one in found]
+        assert truths[0] == truths[1]
+        charts = [{c["name"]: c["blob"] for c in one["charts"]} for one in found]
+        assert charts[0]["test/definitions"] == charts[1]["test/definitions"]
+        assert "definitions_differ" not in json.loads(ledger("compare", *names, "--json", cwd=evaluated))
+
+
+def test_the_evaluations_can_be_computed_again(evaluated: Path) -> None:
+    """The commands that the examples name work, with the numbers that were logged."""
+    again = json.loads(ledger("evaluate", "logistic", "--json", cwd=evaluated))
+    logged = show("logistic", evaluated)["metrics"]
+    assert {f"test/{key}": value for key, value in again["metrics"].items()} == {
+        key: summary["last"] for key, summary in logged.items() if key.startswith("test/")
+    }
+    lower = json.loads(ledger("evaluate", "forest", "--threshold", "0.3", "--slice", "size", "--json", cwd=evaluated))
+    assert [part["value"] for part in lower["slices"]] == ["large", "small"]
+    assert sum(part["n"] for part in lower["slices"]) == lower["n"]
+    assert "age=older" in ledger("evaluate", "ridge", "--slice", "age", cwd=evaluated)
+    assert "confusion" in ledger("charts", "linear", cwd=evaluated)
+
+
+def test_the_evaluations_commit_cleanly(evaluated: Path) -> None:
+    """All of the ledger is committed, and a clone reads the same."""
+    assert_commits_cleanly(evaluated)

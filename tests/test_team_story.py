@@ -71,7 +71,8 @@ def test_the_gate_says_no(told: Told) -> None:
     assert "✓ pass: 4 passed; runs added or changed since main (" in told["grace$ ledger check --baseline main"]
     gate = told["grace$ ledger check --baseline main (again)"]
     assert gate.endswith("(exit code 1)")
-    assert re.search(r"^✗ fail +val/auc +max_drop 0\.01 +tidy +0\.8490 +main:product +0\.8947 +-0\.0457", gate, re.MULTILINE)
+    failed = r"^✗ fail +val/auc +max_drop 0\.01 +tidy +0\.8490 +main:product +0\.8947 +-0\.0457"
+    assert re.search(failed, gate, re.MULTILINE)
     comment = told["grace$ ledger report --diff main...HEAD"]
     assert comment.startswith("## Experiment results\n\n❌ main...HEAD (")
     assert "**Gate: fail** (1 failed, 1 passed; `runs added or changed since main (" in comment

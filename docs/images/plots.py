@@ -1,8 +1,8 @@
-"""Make the pictures of docs/guides/plots.md with the commands that stand there: plot-curves.svg and so on.
+"""Make the pictures of the guides on plots with the commands that stand there: plot-curves.svg and so on.
 
     python docs/images/plots.py
 
-Its script and its `ledger plot ... -o FILE` run in a new folder. The same libraries give the same bytes.
+Their scripts and their `ledger plot ... -o FILE` run in new folders. The same libraries give the same bytes.
 """
 
 import os
@@ -14,12 +14,17 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "guides" / "plots.md"
+PAGES = {"plot": ROOT / "docs" / "guides" / "plots.md", "evaluation": ROOT / "docs" / "guides" / "evaluation-plots.md"}
 
 
 def main() -> None:
-    """Run the page and keep its pictures."""
-    text = PAGE.read_text(encoding="utf-8")
+    """Run the pages and keep their pictures."""
+    for stem, page in PAGES.items():
+        make(stem, page.read_text(encoding="utf-8"))
+
+
+def make(stem: str, text: str) -> None:
+    """Run a page and keep its pictures as STEM-NAME."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LEDGER_")}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *sys.path[1:]])
     with tempfile.TemporaryDirectory() as folder:
@@ -30,7 +35,7 @@ def main() -> None:
             words = shlex.split(command)
             subprocess.run([sys.executable, "-m", "ledger", *words], cwd=folder, env=environment, check=True)
             picture = Path(folder) / words[-1]
-            (ROOT / "docs" / "images" / f"plot-{words[-1]}").write_bytes(picture.read_bytes())
+            (ROOT / "docs" / "images" / f"{stem}-{words[-1]}").write_bytes(picture.read_bytes())
 
 
 if __name__ == "__main__":

@@ -198,7 +198,9 @@ def _chart_data(kind: str) -> Callable[..., Table]:
                 options[name] = [options[name]]
         states = _states(reading, runs, where)
         sources = [reading.source(state.id) for state in states]
-        return chart_data.chart_plot(states, sources, kind, chart_data.Asked(**options), named=where is None and len(runs) == len(states))
+        return chart_data.chart_plot(
+            states, sources, kind, chart_data.Asked(**options), named=where is None and len(runs) == len(states)
+        )
 
     return plot
 

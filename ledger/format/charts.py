@@ -40,17 +40,17 @@ def encode(kind: str, columns: Mapping[str, Any], facts: Mapping[str, Any]) -> b
     Facts are JSON values, floats that are not finite and `Undefined` among them. Raises InvalidValue for others, for
     columns of different lengths, and beyond 2^20 rows, 4096 columns or 64 MiB.
     """
-    listed = {_name(name): _listed(name, column) for name, column in columns.items()}
-    lengths = {name: len(column) for name, column in listed.items()}
+    lengths = {_name(name): len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         (a, n), (b, m) = next((x, y) for x in lengths.items() for y in lengths.items() if x[1] != y[1])
         raise InvalidValue(f"the column {a!r} of the chart has {n} values, and {b!r} has {m}")
-    if len(listed) > COLUMNS_MAX or max(lengths.values(), default=0) > ROWS_MAX:
+    if len(lengths) > COLUMNS_MAX or max(lengths.values(), default=0) > ROWS_MAX:
         raise InvalidValue(
             f"a chart has at most {ROWS_MAX} rows and {COLUMNS_MAX} columns; this one has "
-            f"{max(lengths.values(), default=0)} and {len(listed)}",
+            f"{max(lengths.values(), default=0)} and {len(lengths)}",
             hint="keep it as a file: run.log_file(name, path)",
         )
+    listed = {name: _listed(name, column) for name, column in columns.items()}
     sorted_facts = {name: _plain(facts[name], f"the fact {name!r}", 0) for name in sorted(map(_name, facts))}
     document = {"schema": SCHEMA, "kind": kind, "columns": listed, "facts": sorted_facts}
     try:

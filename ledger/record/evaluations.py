@@ -40,8 +40,8 @@ class Evaluations:
         """Log every metric and chart of a model's predictions, and the predictions; returns the evaluation.
 
         `split="test"` writes `test/roc_auc` and so on, of each class with the context {"class": c}, charts as data
-        (`test/roc`), and the definitions of the metrics (`test/definitions`), in one write: all or nothing. A value
-        that there is not is undefined, with the reason.
+        (`test/roc`), and the definitions of the metrics (`test/definitions`), in one write. A value that
+        there is not is undefined, with the reason.
 
         Args:
             y_true: the truth, (rows,); rows where it is missing are pending, and left out.

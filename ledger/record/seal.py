@@ -97,7 +97,7 @@ def seal(
         with files.faults(f"seal run {run}"):
             sealed = _seal(tree, run, taken, author, closing, late)
             for item in taken:
-                files.move(tree.path(item.path), tree.path(_aside(run, item.path)))
+                _put_aside(tree, run, item.path)
             files.remove_folder_if_empty(tree.path(layout.journal_folder(run)))
             _sweep(tree)
             return sealed
@@ -108,6 +108,15 @@ def seal(
 
 def _aside(run: str, path: str) -> str:
     return f"{SEALED}/{run}-{path.rpartition('/')[2]}"
+
+
+def _put_aside(tree: Tree, run: str, path: str) -> None:
+    """Move a journal that was sealed out of the way, never over one of which entries lack anything."""
+    target = _aside(run, path)
+    if not tree.exists(target) or _is_in_entries(tree, target):
+        files.move(tree.path(path), tree.path(target))
+    elif _is_in_entries(tree, path):
+        files.remove(tree.path(path))
 
 
 def is_aside(tree: Tree, run: str, path: str, fd: int) -> bool:

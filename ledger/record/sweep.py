@@ -23,7 +23,6 @@ from ledger.store.tree import Tree
 
 DAYS_MIN = 14
 _DAY_NS = 86_400 * 1_000_000_000
-_ENTRY_MAX = 64 << 20  # no honest entry or list of charts comes near
 _RESERVED = ("log", "packs")  # what they hold is for a later version to know
 
 
@@ -223,7 +222,7 @@ def _elsewhere(tree: Tree) -> set[str]:
         # Git tells one path of an object: an entry's bytes may be found under the name of a blob, or any other.
         if parts.id not in named.entries if parts else name.endswith(".json"):
             wanted[object] = path
-    for object, data in objects.contents(tree.root, wanted, limit=_ENTRY_MAX):
+    for object, data in objects.contents(tree.root, wanted, limit=form.JSON_MAX):
         named.add(data, wanted.pop(object))
     if wanted:
         raise _undecided(f"git could not read {min(wanted.values())}", "see: git fsck")
@@ -283,7 +282,7 @@ def _settle(tree: Tree, named: _Named, lists: dict[str, list[str]] | None = None
     for sha256 in sorted(named.lists):
         found = [tree.read(p) for p in [layout.blob_path(sha256, "json")] if tree.exists(p)]
         named_so = (lists or {}).get(f"{sha256}.json", [])
-        found += [data for _, data in objects.contents(tree.root, named_so, limit=_ENTRY_MAX)] if named_so else []
+        found += [data for _, data in objects.contents(tree.root, named_so, limit=form.JSON_MAX)] if named_so else []
         whole = next((data for data in found if hashlib.sha256(data).hexdigest() == sha256), None)
         if whole is None:
             raise _undecided(f"the list of charts in the blob {sha256[:16]} is not here or damaged", "ledger repair")

@@ -54,7 +54,7 @@ def read_all(tree: Tree, folder: str, run: str, names: list[str] | None = None) 
         if parts is None:
             continue
         path = f"{folder}/{name}"
-        data = tree.read(path)
+        data = tree.read(path, entries.JSON_MAX)
         if hashlib.sha256(data).hexdigest()[:16] != parts.id:
             raise DamagedFile(f"{path} is damaged: its bytes do not have the sha256 in its name", hint=RESTORE)
         entry = entries.decode(data, path)

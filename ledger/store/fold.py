@@ -197,7 +197,7 @@ def fold(tree: Tree, run: str) -> state.RunState:
         notices.insert(0, "its open entry is not here: the ledger is copied in part")
     annotations, conflicts = _annotations(found, retracted)
     close = _close(found, retracted)
-    params = dict(opened.params) if opened else {}
+    params = copied(opened.params) if opened else {}
     tags = list(opened.tags) if opened else []
     for key, value in annotations.items():
         if key.startswith("tag:"):
@@ -282,9 +282,12 @@ def _annotations(found: list[entries.Read], retracted: set[str]) -> tuple[dict[s
             latest[key] = (read, value)
             rivals.setdefault(key, []).append((read.id, value))
     conflicts = []
+    earlier: dict[str, set[str]] = {}  # the entries that one had seen
     for key, values in rivals.items():
         if len(values) > 1:
-            seen = _ancestors(found, values[-1][0]) | {values[-1][0]}
+            if values[-1][0] not in earlier:
+                earlier[values[-1][0]] = _ancestors(found, values[-1][0]) | {values[-1][0]}
+            seen = earlier[values[-1][0]]
             others = {repr(v) for id, v in values[:-1] if id not in seen and v != values[-1][1]}
             if others:
                 conflicts.append(
@@ -313,18 +316,23 @@ def _set_tag(tags: list[str], tag: str, there: bool) -> None:
 
 
 def _set_param(params: dict[str, Any], path: str, value: Any) -> None:
-    """Set a dotted param; a step of the path that holds no mapping is replaced by one."""
-    if path in params:
-        params[path] = value
-        return
-    first, _, rest = path.partition(".")
-    if not rest:
-        params[first] = value
-        return
-    inner = params.get(first)
-    inner = dict(inner) if isinstance(inner, dict) else {}
-    _set_param(inner, rest, value)
-    params[first] = inner
+    """Set a dotted param in place; a step of the path that holds no mapping is replaced by one."""
+    while path not in params:
+        first, _, rest = path.partition(".")
+        if not rest:
+            break
+        inner = params.get(first)
+        if not isinstance(inner, dict):
+            inner = params[first] = {}
+        params, path = inner, rest
+    params[path] = copied(value)
+
+
+def copied(value: Any) -> Any:
+    """Return a JSON value that may be changed in place."""
+    if isinstance(value, dict):
+        return {key: copied(inner) for key, inner in value.items()}
+    return [copied(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _note(read: entries.Read, retracted: set[str]) -> state.EntryNote:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from ledger.errors import DamagedFile, Undecided, UsageError
 from ledger.format import layout
 from ledger.store import files
-from ledger.store.tree import Tree
+from ledger.store.tree import Tree, too_large
 
 if TYPE_CHECKING:
     from ledger.git.repository import Commit, Node, Repository
@@ -144,7 +144,7 @@ class Revision(Tree):
         """Return the last bytes of a file; raises FileNotFoundError."""
         return self.read(path)[-count:]
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, limit: int | None = None) -> bytes:
         """Return the bytes of a file; raises FileNotFoundError, and Undecided where git does not have them here."""
         node = self._node(path)
         if node is None or path.startswith(f"{layout.JOURNALS}/"):
@@ -152,7 +152,11 @@ class Revision(Tree):
         if node.kind != "file":
             raise DamagedFile(f"{self.root}/{path} is a {node.kind}", hint="a file must stand here")
         data = self.repository.read(node.object)
-        return self._absent(node.object, path) if data is None else data
+        if data is None:
+            return self._absent(node.object, path)
+        if limit is not None and len(data) > limit:
+            raise too_large(path, limit)
+        return data
 
     def exists(self, path: str) -> bool:
         """Say whether there is a file of this path."""

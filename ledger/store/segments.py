@@ -50,7 +50,7 @@ def read(tree: Tree, folder: str, segment: Segment, run: str) -> "Rows":
 
     path = f"{folder}/{layout.segment_name(segment.sha256)}"
     try:
-        data = tree.read(path)
+        data = tree.read(path, segment.bytes)
     except FileNotFoundError:
         raise DamagedFile(
             f"the segment {path} is not here", hint=f"if git has it: git checkout -- .ledger/{path}"

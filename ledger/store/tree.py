@@ -7,9 +7,16 @@ from __future__ import annotations
 
 import os
 
-from ledger.errors import DamagedFile, NoLedger, warn
+from ledger.errors import RESTORE, DamagedFile, NoLedger, warn
 from ledger.format import layout
 from ledger.store import files
+
+SCHEMA_MAX = 1 << 22  # bytes of a `.ledger-schema`, which people write
+
+
+def too_large(path: str, limit: int) -> DamagedFile:
+    """Return what to raise for a file that no writer of ledger makes so large: it is not read."""
+    return DamagedFile(f"{path} has more than {limit} bytes, which no such file has", hint=RESTORE)
 
 
 class Tree:
@@ -32,10 +39,11 @@ class Tree:
 
     def _check(self, folder: str) -> None:
         # A clone may bring links: nothing is read or written through one. What was a folder once stays looked at.
-        if not folder or folder in self._plain:
+        if folder in self._plain:
             return
-        self._check(os.path.dirname(folder))
-        path = os.path.join(self.root, folder)
+        if folder:
+            self._check(os.path.dirname(folder))
+        path = os.path.join(self.root, folder) if folder else self.root
         if files.is_link(path):
             raise DamagedFile(f"{path} is a symbolic link", hint="a ledger's folders must be folders: remove the link")
         if files.is_folder(path):
@@ -96,9 +104,12 @@ class Tree:
         """Return the last bytes of a file; raises FileNotFoundError."""
         return files.read_tail(self.path(path), count)
 
-    def read(self, path: str) -> bytes:
-        """Return the bytes of a file; raises FileNotFoundError."""
-        return files.read(self.path(path))
+    def read(self, path: str, limit: int | None = None) -> bytes:
+        """Return the bytes of a file; raises FileNotFoundError, and DamagedFile for one of more than `limit` bytes."""
+        full = self.path(path)
+        if limit is not None and os.stat(full, follow_symlinks=False).st_size > limit:
+            raise too_large(path, limit)
+        return files.read(full)
 
     def exists(self, path: str) -> bool:
         """Say whether there is a file of this path."""
@@ -107,7 +118,10 @@ class Tree:
     def schema_text(self) -> str | None:
         """Return the text of the `.ledger-schema` beside the ledger, or None."""
         try:
-            return files.read(os.path.join(self.top, layout.SCHEMA_FILE)).decode("utf-8", "replace")
+            path = os.path.join(self.top, layout.SCHEMA_FILE)
+            if os.stat(path).st_size > SCHEMA_MAX:
+                raise too_large(layout.SCHEMA_FILE, SCHEMA_MAX)
+            return files.read(path).decode("utf-8", "replace")
         except FileNotFoundError:
             return None
 

@@ -59,8 +59,9 @@ class Series(NamedTuple):
     facts: dict[str, Any]
 
     def fact(self, name: str) -> float | None:
-        """Return a fact that is a finite number, or None."""
-        return finite(self.facts.get(name))
+        """Return a fact that is a number which can be drawn, or None."""
+        found = finite(self.facts.get(name))
+        return found if found is None or abs(found) < 1e150 else None
 
     @property
     def labels(self) -> list[Any]:
@@ -298,7 +299,7 @@ def _stored(one: _Held, chart: Chart, kind: str) -> Series:
     if found.kind != kind:
         raise NoSuchChart(
             f"the chart {key} of {one.state.id} is {found.kind} data, not {kind}",
-            hint=f"ledger plot {found.kind} --chart {key}" if found.kind in KINDS else f"ledger charts {one.state.id}",
+            hint=f"ledger charts {one.state.id} {key}" + (" -o FILE.png" if found.kind in KINDS else ""),
         )
     return _checked(Series(one.state.id, one.state.name, key, dict(found.columns), dict(found.facts)), kind)
 

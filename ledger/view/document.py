@@ -113,11 +113,10 @@ def show_document(state: Any) -> dict[str, Any]:
     }
 
 
-def charts_document(state: Any, kinds: Mapping[str, str]) -> dict[str, Any]:
+def charts_document(state: Any, kinds: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return the document of `charts` for one run; `kinds` are those of chart data, by blob."""
-    charts = [
-        {**chart, "kind": kinds[chart["blob"]]} if chart["blob"] in kinds else chart for chart in _charts(state.charts)
-    ]
+    known = kinds or {}
+    charts = [{**chart, **_present(kind=known.get(chart["blob"]))} for chart in _charts(state.charts)]
     return {"schema": "ledger.charts/1", "id": state.id, "name": state.name, "charts": charts}
 
 

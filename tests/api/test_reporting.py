@@ -130,7 +130,7 @@ def test_more_runs_than_are_drawn(main: str) -> None:
     text = report()
     assert text.count("0.91 ▁") == 30
     assert "### 33 new runs\n" in text
-    assert text.endswith("\n\n(and 3 more runs)\n")
+    assert text.endswith("\n\n(and 3 more runs: ledger diff --json has all)\n")
     document = json.loads(report("--json"))
     assert len(document["curves"]) == 30
     assert len(document["runs"]["added"]) == 33

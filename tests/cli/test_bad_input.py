@@ -139,7 +139,7 @@ CASES: list[tuple[list[str], int, str]] = [
     (["compare", "a", "nope"], 4, "'nope'"),
     (["compare"], 2, "which runs?"),
     (["compare", "a", "--metric", "nope"], 4, "'nope'"),
-    (["diff", "a"], 2, "RUN"),
+    (["diff", "a"], 2, "'a' is one run"),
     (["diff", "a", "nope"], 4, "'nope'"),
     (["charts", "a", "nope"], 4, "'nope'"),
     (["charts", "nope"], 4, "'nope'"),

@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import DamagedFile, InvalidValue
+from ledger.evaluate import evaluate
 from ledger.format import charts
 from ledger.format.values import Undefined
 
@@ -125,3 +128,27 @@ def test_only_charts_have_a_kind() -> None:
     """Other JSON, and other bytes, have none."""
     assert charts.kind_of(b'{"schema":"ledger.chart/1","kind":"roc","col') == "roc"
     assert [charts.kind_of(data) for data in (b"", b"{}", b'{"kind":"roc"}', b"\x89PNG")] == [None] * 4
+
+
+def test_the_page_quotes_what_is_written() -> None:
+    """The example of docs/format/charts.md is what these values become; each kind that an evaluation draws is there."""
+    page = (Path(__file__).parents[2] / "docs" / "format" / "charts.md").read_text("utf-8")
+    columns = {"fpr": [0.0, 0.0, 1.0], "tpr": [0.0, 0.5, 1.0], "threshold": [0.9, 0.4, -math.inf]}
+    assert charts.encode("roc", columns, {"auc": 0.75}).decode() in page
+    flags = np.eye(3, dtype=int)[[0, 1, 2, 0]]
+    drawn = [
+        evaluate([0, 1, 0, 1], y_score=[0.1, 0.9, 0.6, 0.4], kind="binary"),
+        evaluate([0, 1, 2, 0], y_score=flags * 0.7 + 0.1, kind="multiclass"),
+        evaluate(flags, y_score=flags * 0.7 + 0.1, kind="multilabel"),
+        evaluate([0.0, 1.0, 2.0], [0.0, 1.0, 3.0], kind="regression"),
+        evaluate(flags.reshape(1, 4, 3), flags.reshape(1, 4, 3), kind="segmentation"),
+    ]
+    kinds = {chart.kind for found in drawn for chart in found.charts.values()}
+    assert {kind for kind in kinds if f"| `{kind}` |" not in page} == set()
+    named = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    for found in drawn:
+        for chart in found.charts.values():
+            row = next(line for line in page.splitlines() if line.startswith(f"| `{chart.kind}` |"))
+            assert chart.kind in named
+            if chart.kind not in ("table", "threshold", "histogram"):
+                assert all(f"`{column}`" in row or column == "class" for column in chart.columns), row

@@ -14,6 +14,7 @@ import pytest
 from ledger.format import frame
 from ledger.store import catalog
 from ledger.store.tree import Tree
+from tests.conftest import run_cli
 
 TRAPS = ("core.fsmonitor", "core.sshCommand", "core.pager", "core.editor", "diff.external", "filter.x.clean")
 FOLDERS = ("", "journal", "runs", "blobs", "runs/2020-01-01")
@@ -277,3 +278,19 @@ def test_a_planted_journal_stops_nothing(site: Any, case: str) -> None:
     site.attack([*reads, ["log", "--run", run, "q=1"], ["export", run], ["finish", run]])
     exported = site.cli("export", run)
     assert '"metric":"q"' in exported.out, exported
+
+
+def test_a_ledger_that_is_itself_a_link(repo: Path) -> None:
+    """A commit may bring `.ledger` as a link to a folder of somebody's: nothing is written or read through it."""
+    victim = repo.parent / "victim"
+    (victim / "runs").mkdir(parents=True)
+    (victim / "README.md").write_text("mine\n")
+    before = sorted(victim.rglob("*"))
+    (repo / ".ledger").symlink_to(victim)
+    for words in (("log", "--run", "a", "x=1"), ("start", "a"), ("ls",), ("verify",), ("repair",), ("init",)):
+        done = run_cli(*words)
+        assert done.code == 5, (words, done)
+        assert "is a symbolic link" in done.err, words
+    assert run_cli("gc").code == 3  # git keeps nothing of such a ledger, so nothing is removed
+    assert sorted(victim.rglob("*")) == before
+    assert (victim / "README.md").read_text() == "mine\n"

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ledger import git
+from ledger.git import worktree
 from ledger.record import provenance
 
 
@@ -60,13 +60,13 @@ def collect(folder: Path) -> provenance.Provenance:
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Count the git processes by their first words."""
     calls: list[str] = []
-    real = git.snapshot
+    real = worktree.snapshot
 
     def snapshot(folder: str, **options: Any) -> dict[str, Any] | None:
         calls.append(folder)
         return real(folder, **options)
 
-    monkeypatch.setattr(git, "snapshot", snapshot)
+    monkeypatch.setattr(worktree, "snapshot", snapshot)
     return calls
 
 

@@ -119,7 +119,7 @@ def test_the_schema_lies_beside_the_ledger(tree: Tree, workdir: Path) -> None:
 
 @pytest.mark.parametrize("place", ["runs", "runs/2026-11-22", f"runs/2026-11-22/{'x' * 9}", "blobs/ab", "journal"])
 def test_nothing_is_reached_through_a_link(workdir: Path, place: str) -> None:
-    """A folder below `.ledger` that is a symbolic link is damage, read or written; `.ledger` itself may be one."""
+    """A folder below `.ledger` that is a symbolic link is damage, read or written, and so is `.ledger` itself."""
     outside = workdir / "outside"
     outside.mkdir()
     (outside / "file").write_bytes(b"x")
@@ -127,7 +127,9 @@ def test_nothing_is_reached_through_a_link(workdir: Path, place: str) -> None:
     link.parent.mkdir(parents=True)
     link.symlink_to(outside)
     (workdir / ".ledger").symlink_to(workdir / "real")
-    tree = Tree(str(workdir / ".ledger"))
+    with pytest.raises(DamagedFile, match="is a symbolic link"):
+        Tree(str(workdir / ".ledger")).read("plain/file")
+    tree = Tree(str(workdir / "real"))
     for look in (tree.read, tree.path, tree.exists):
         with pytest.raises(DamagedFile, match="is a symbolic link"):
             look(f"{place}/file")

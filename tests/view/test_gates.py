@@ -89,7 +89,8 @@ def test_markdown() -> None:
         "\n"
         "| verdict | metric | rule | run | value | against | baseline | diff | interval | why |\n"
         "| --- | --- | --- | --- | ---: | --- | ---: | ---: | --- | --- |\n"
-        "| ✗ fail | val/auc | max_drop 0.01 ± 0.005 | a × 2 | 0.85 | main:b | 0.92 | -0.07 | \\[-0.12, -0.02\\] | because |\n"
+        "| ✗ fail | val/auc | max_drop 0.01 ± 0.005 | a × 2 | 0.85 | main:b | 0.92 | -0.07 | \\[-0.12, -0.02\\] "
+        "| because |\n"
         "| ? undecided | val/auc | min 0.8 | a | nan | - | - | - | - | because |\n"
         "| ✓ pass | val/auc | min 0.8 | a | 0.85 | - | - | - | - | because |\n"
     )

@@ -20,7 +20,6 @@ from ledger.store.files import Thing
 _DAY_US = 86_400 * 1_000_000
 _SETTLED_NS = 60 * 1_000_000_000  # a younger file may be of a writer that is about to name it
 _ID = slice(-21, -5)  # where the id stands in an entry's file name
-_ENTRY_MAX = 64 << 20  # bytes; no params are that long
 
 
 class Runs:
@@ -54,7 +53,7 @@ class Runs:
         path, run, note = f"{folder.path}/{name}", folder.run, self.there.note
         id = name[_ID]
         self.hashes.advance(thing.size)
-        if thing.size > _ENTRY_MAX:
+        if thing.size > form.JSON_MAX:
             note("invalid-entry", path, f"it has {thing.size} bytes: no entry is that long", run)
             return None
         try:
@@ -190,7 +189,7 @@ class Runs:
     def _more_charts(self, entry: str, blob: str, more: form.MoreCharts, run: str) -> list[form.ChartRef]:
         try:
             thing = self.there.blobs.get(blob)
-            if thing is not None and thing.size > _ENTRY_MAX:
+            if thing is not None and thing.size > form.JSON_MAX:
                 raise DamagedFile("too long")
             data = self.there.tree.read(blob)
             if hashlib.sha256(data).hexdigest() != more.blob:

@@ -49,7 +49,7 @@ def histogram(data: ChartPlot) -> "Figure":
             axes.stairs(weight, edges, color=hue, linewidth=1.3, zorder=3)
         axes.set_xlabel("Score")
         axes.set_ylabel("Rows")
-        axes.set_ylim(bottom=0)
+        panels.from_zero(axes)
         axes.margins(x=0.01)
         if count > 1:
             axes.set_title(name)
@@ -95,7 +95,7 @@ def _overlaid(data: ChartPlot) -> "Figure":
                 f"mean {mean:.4g}", (mean, 1), xycoords=("data", "axes fraction"), xytext=(4, -10),
                 textcoords="offset points", fontsize=8, color=SOFT,
             )  # fmt: skip
-    axes.set_ylim(bottom=0)
+    panels.from_zero(axes)
     axes.set_xlabel("Value")
     axes.set_ylabel("Rows" if alone else "Share of rows per unit")
     entries: list[tuple[str, dict[str, Any]]] = [

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_DRAWN_MOST = 1e150  # what is beyond cannot be squared, nor drawn
 CHANCE: dict[str, Any] = {"color": SOFT, "linewidth": 0.9, "linestyle": (0, (4, 3)), "zorder": 1.5}
 
 
@@ -35,14 +36,14 @@ def run_names(series: Sequence[Series]) -> list[str]:
 
 
 def column(series: Series, name: str) -> Any:
-    """Return a column (n,) as float64, NaN where it is absent or no finite number."""
+    """Return a column (n,) as float64, NaN where it is absent, or no number that can be drawn."""
     values = series.columns.get(name)
     if values is None:
         size = max((len(found) for found in series.columns.values()), default=0)
         return np.full(size, np.nan)
     plain = values.tolist() if hasattr(values, "tolist") else values
     found = np.array([np.nan if value is None else value for value in plain], dtype=np.float64)
-    found[~np.isfinite(found)] = np.nan
+    found[~(np.abs(found) < _DRAWN_MOST)] = np.nan
     return found
 
 
@@ -100,6 +101,11 @@ def unit(axes: "Axes", x: str, y: str, *, square: bool = True) -> None:
         axes.set_aspect("equal")
     axes.set_xlabel(x)
     axes.set_ylabel(y)
+
+
+def from_zero(axes: "Axes") -> None:
+    """Let the y axis begin at 0."""
+    axes.set_ylim(0, max(axes.get_ylim()[1], 1e-300) if axes.get_ylim()[1] > 0 else 1.0)
 
 
 def ranked(lines: Sequence[Line], *, smaller: bool = False) -> list[Line]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ledger.errors import NoSuchMetric
 from ledger.table.chart_data import ChartPlot, Series, finite
 from ledger.view.drawing import labels, panels, style
 from ledger.view.drawing.labels import Label
@@ -32,7 +33,7 @@ def calibration(data: ChartPlot) -> "Figure":
     by_name = dict(zip(panels.run_names(data.series), data.series, strict=True))
     for line, hue in reversed(list(zip(lines, hues, strict=True))):
         one = by_name[line.text]
-        weight = panels.column(one, "weight")
+        weight = np.fmax(panels.column(one, "weight"), 0.0)
         panels.curve(top, line, hue, linewidth=1.1, alpha=0.75)
         if hue != REST:
             filled = weight[
@@ -48,7 +49,7 @@ def calibration(data: ChartPlot) -> "Figure":
         low.stairs(share, edges, color=hue, linewidth=wide, fill=len(lines) == 1, alpha=0.35 if len(lines) == 1 else 1)
     low.set_xlabel("Mean score of the bin")
     low.set_ylabel("Share of rows")
-    low.set_ylim(bottom=0)
+    panels.from_zero(low)
     alone = len(lines) == 1
     entries: list[tuple[str, dict[str, Any]]] = [
         (f"ECE {value}" if alone else f"{line.text}, ECE {value}", {"color": hue})
@@ -189,8 +190,6 @@ def threshold(data: ChartPlot) -> "Figure":
 
 def threshold_metrics(data: ChartPlot) -> list[str]:
     """Return the metrics that are shown: those asked for, else some; all are columns of at least one run."""
-    from ledger.errors import NoSuchMetric
-
     known = list(dict.fromkeys(name for one in data.series for name in one.columns if name != "threshold"))
     for metric in data.asked.metrics:
         if metric not in known:
