@@ -121,9 +121,9 @@ def test_each_blob_is_read_once(led: Any, monkeypatch: pytest.MonkeyPatch) -> No
     read: list[str] = []
     real = Tree.read
 
-    def counted(tree: Tree, path: str) -> bytes:
+    def counted(tree: Tree, path: str, limit: int | None = None) -> bytes:
         read.append(path)
-        return real(tree, path)
+        return real(tree, path, limit)
 
     monkeypatch.setattr(Tree, "read", counted)
     state = led.state("a")
