@@ -283,6 +283,36 @@ def test_a_gate_may_name_the_base_branch(runner: Runner, origin: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_branch_that_only_removes_a_run_passes(runner: Runner) -> None:
+    """Nothing is there for the gate to judge; the report says what went."""
+    git("checkout", "-q", "-b", "removal", "origin/main", cwd=runner.clone)
+    removed = runner.run(["sh"], "ledger rm model -m 'wrong data'", {})
+    assert removed.code == 0, removed.text
+    git("add", ".", cwd=runner.clone)
+    git("commit", "-q", "-m", "away", cwd=runner.clone)
+    git("checkout", "-q", "--detach", cwd=runner.clone)
+    git("update-ref", "refs/remotes/origin/removal", "HEAD", cwd=runner.clone)
+    assert [one.text for one in github(runner, "removal").values() if one.code] == []
+    assert "### 1 run removed" in (runner.clone / "report.md").read_text("utf-8")
+    job, _ = gitlab(runner, "removal")
+    assert job.code == 0, job.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("diff", "expected"),
+    [("exit 3", 3), ('i=0; while [ $i -lt 20000 ]; do echo "+ run $i"; i=$((i+1)); done; exit 0', 1)],
+    ids=["cannot be told", "very many runs"],
+)
+def test_the_gate_is_never_passed_over(runner: Runner, diff: str, expected: int) -> None:
+    """Where the question of what changed fails, or its answer is longer than a pipe, a worse branch does not pass."""
+    ledger = f'exec "{sys.executable}" -m ledger "$@"'
+    runner._program("ledger", f'#!/bin/sh\nif [ "$1" = diff ]; then {diff}; fi\n{ledger}\n')
+    assert github(runner, "worse")[GATE].code == expected
+    assert gitlab(runner, "worse")[0].code == expected
+
+
+@pytest.mark.slow
 def test_gitlab_outside_a_merge_request(runner: Runner) -> None:
     """Without a commit to compare with the job fails; it does not compare HEAD with itself and pass."""
     job, _ = gitlab(runner, "worse", CI_MERGE_REQUEST_DIFF_BASE_SHA="")
