@@ -419,6 +419,8 @@ def test_a_diff_of_two_runs_names_the_code(history: Path) -> None:
     assert {"path": "train.py", "added": 2, "deleted": 1} in document["code"]["files"]
     assert "no branch has its commit" in done.err
     assert "added the run" in done.err
+    assert "added the run" in run_cli("show", "better").err
+    assert run_cli("show", "first").err == ""
 
 
 def test_trees_are_parsed_as_git_lists_them(history: Path) -> None:
@@ -496,3 +498,30 @@ def test_a_work_tree_without_its_ledger(history: Path, tmp_path: Path, monkeypat
     assert run_cli("compare", "HEAD~1:first", "HEAD~3:first", "--json").code == 0
     assert run_cli("show", "main:first").code == 0
     assert run_cli("ls", "--at", ":/late rows").code == 0
+
+
+def test_a_schema_that_a_revision_cannot_offer(history: Path) -> None:
+    """What is wrong with the schema of a revision is said with the revision's name."""
+    (history / ".ledger-schema").write_text("metric = 1\n")
+    commit("broken schema")
+    (history / ".ledger-schema").unlink()
+    done = run_cli("show", "first", "--at", "HEAD")
+    assert done.code == 2
+    assert "HEAD:.ledger-schema, line 1" in done.err
+    assert run_cli("show", "first").code == 0
+
+
+def test_metrics_that_are_not_shown_are_counted(history: Path) -> None:
+    """A table of runs that were added has six metrics at most, and says how many more there are."""
+    with ledger.start("wide", directory=".") as run:
+        run.log({f"m{i}/acc": 1.0 for i in range(9)})
+    for verb in (("diff",), ("diff", "--md"), ("report", "--diff", "HEAD")):
+        assert "(and 3 more metrics: ledger diff --json has all)" in run_cli(*verb).out, verb
+
+
+def test_init_obeys(history: Path) -> None:
+    """A folder that is named is where the ledger is made, also within a repository that has one at its top."""
+    (history / "sub").mkdir()
+    assert run_cli("init", "sub").code == 0
+    assert (history / "sub" / ".ledger" / "README.md").is_file()
+    assert run_cli("-C", "sub", "ls").err == "ledger: no runs\n"

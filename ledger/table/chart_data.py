@@ -10,7 +10,7 @@ from ledger.errors import DamagedFile, LedgerError, NoSuchChart, UsageError, cou
 from ledger.format.names import metric_key
 from ledger.format.values import Undefined
 from ledger.store.state import Chart, RunState
-from ledger.table import definitions, evaluations
+from ledger.table import charts, definitions, evaluations
 from ledger.table.frames import Source
 from ledger.table.splits import place
 
@@ -284,13 +284,7 @@ def _at_step(one: _Held, series: Sequence[Chart], step: int | None) -> Chart:
     keys = list(dict.fromkeys(metric_key(chart.name, chart.context) for chart in series))
     if len(keys) > 1:
         raise UsageError(f"the run {one.state.id} has {', '.join(keys)}", hint="say which: --chart NAME")
-    if step is None:
-        return max(series, key=lambda chart: (chart.step is None, chart.step or 0))
-    for chart in series:
-        if chart.step == step:
-            return chart
-    steps = ", ".join("one without a step" if c.step is None else str(c.step) for c in series[:20])
-    raise NoSuchChart(f"the chart {keys[0]!r} of {one.state.id} has no step {step}; it has {steps}")
+    return charts.at_step(one.state, keys[0], series, step)
 
 
 def _stored(one: _Held, chart: Chart, kind: str) -> Series:

@@ -47,6 +47,11 @@ def find(state: RunState, name: str, step: int | None = None) -> Chart:
     if not series:
         known = ", ".join(dict.fromkeys(c.name for c in state.charts)) or "no charts"
         raise NoSuchChart(f"the run {state.id} has no chart {name!r}; it has {known}", hint=f"ledger charts {state.id}")
+    return at_step(state, name, series, step)
+
+
+def at_step(state: RunState, name: str, series: Sequence[Chart], step: int | None) -> Chart:
+    """Return the chart of a series at `step`, else the one without a step, else the last; raises NoSuchChart."""
     if step is None:
         return max(series, key=lambda c: (c.step is None, c.step or 0))
     for chart in series:

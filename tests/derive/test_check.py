@@ -236,3 +236,24 @@ print(sorted({name.partition(".")[0] for name in sys.modules} & {"scipy", "panda
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_baseline_that_is_yet_to_come(cli: Cli, branch: Path) -> None:
+    """What a gate of the schema names may not be there yet: undecided. What the caller names has to be: exit 4."""
+    (branch / ".ledger-schema").write_text('[gate."val/auc"]\nmax_drop = 0.1\nbaseline = "main:nobody"\n')
+    record("candidate", **{"val/auc": 0.9})
+    result = cli("check", "candidate")
+    assert (result.code, "? undecided" in result.out) == (3, True), result
+    report = cli("report", "--diff", "main")
+    assert (report.code, "**Gate: undecided**" in report.out) == (0, True), report
+    result = cli("check", "candidate", "--max-drop", "val/auc=0.1", "--baseline", "main:nobody")
+    assert (result.code, "nobody" in result.err) == (4, True), result
+
+
+def test_why_a_run_cannot_be_read_stands_on_one_line(cli: Cli, branch: Path) -> None:
+    """The reason of damage is written without its hint, and without escapes."""
+    entry = next(p for p in Path(".ledger/runs").glob("*/*/*.json") if "-close-" in p.name)
+    entry.write_bytes(b"{}")
+    said = cli("check", "--min", "val/auc=0.1", "--baseline", "main").out
+    assert "could not be read: " in said
+    assert "\\n" not in said

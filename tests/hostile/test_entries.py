@@ -280,3 +280,27 @@ def test_a_hostile_filter_is_quick_to_use_or_to_refuse(site: Any, expression: st
         assert not re.search("Traceback|\x1b|\u202e", result.err)
         assert len(result.err) < 5000 + 3 * len(expression)
         assert time.monotonic() - began < 5, verb[:2]
+
+
+MIB = 1 << 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["entry", "segment", "schema"])
+def test_a_file_larger_than_it_can_be_is_not_read(site: Any, kind: str) -> None:
+    """Its length is known before its bytes: 2 GiB, of which nothing is stored, cost neither time nor memory."""
+    paths = {"entry": "*-close-*.json", "segment": "*.parquet"}
+    path = site.top / ".ledger-schema" if kind == "schema" else next(site.folder.glob(paths[kind]))
+    with open(path, "ab") as file:
+        file.truncate(2 << 30)
+    codes = site.bounded([["ls"], ["show", site.run], ["show", "good"]], memory=600 * MIB)
+    assert codes == ([5, 5, 5] if kind == "schema" else [5, 5, 0])
+
+
+@pytest.mark.slow
+def test_very_many_params_in_one_entry(site: Any) -> None:
+    """What an entry of 250 000 operations costs is its length, not its square."""
+    site.put(site.fields(**say(*(("set", f"params.a.k{i}", i) for i in range(250_000)))))
+    assert site.bounded([["ls", "-c", "id"]], memory=1200 * MIB) == [0]
+    state = json.loads(site.cli("show", site.run, "--json").out)
+    assert len(state["params"]["a"]) == 250_000

@@ -462,3 +462,21 @@ def test_entries_of_one_seal_follow_each_other(tree: Tree) -> None:
     assert (opened.entry.after, rows.entry.after, closed.entry.after) == ([], [opened.id], [rows.id])
     newest = int(fold.rows(tree, run)[0].time.max())
     assert opened.entry.time_us < newest < rows.entry.time_us < closed.entry.time_us
+
+
+def test_a_journal_that_lacks_in_entries_is_never_written_over(tree: Tree) -> None:
+    """An early copy of it, put back where it was and sealed, does not take the place of the damaged one put aside."""
+    run = leave()
+    (path,) = [Path(tree.path(path)) for path in journal.paths(tree, run)]
+    copy = path.read_bytes()
+    path.write_bytes(cut(copy))
+    close(tree, run)
+    (aside,) = Path(tree.path(seal.SEALED)).iterdir()
+    damaged = aside.read_bytes()
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(copy)
+    close(tree, run)
+    assert aside.read_bytes() == damaged
+    assert journal.paths(tree, run) == []  # all of the copy is in entries
+    shown = fold.rows(tree, run, "valid")[0]
+    assert len(shown) == 11

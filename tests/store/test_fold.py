@@ -341,3 +341,13 @@ def test_the_greatest_steps_leave_out_null_steps(tree: Tree, run: str, author: A
     author.open(1)
     author.rows(rows(W1, [("x", 4, 1.0, 10), ("x", 7, 2.0, 11), ("x", None, 3.0, 12), ("y", None, 1.0, 13)]), 20)
     assert fold.greatest_steps(tree, run) == {"x": 7}
+
+
+def test_a_param_that_is_set_within_another_changes_no_entry() -> None:
+    """Params are set in place, in a copy: neither what the open entry says nor an earlier operation is altered."""
+    opened, value = {"a": {"x": 1}, "b": 2}, {"y": 1}
+    params = fold.copied(opened)
+    for path, new in (("a.z", 3), ("b.c.d", 4), ("a.v", value), ("a.v.w", 5), ("e", [1])):
+        fold._set_param(params, path, new)
+    assert params == {"a": {"x": 1, "z": 3, "v": {"y": 1, "w": 5}}, "b": {"c": {"d": 4}}, "e": [1]}
+    assert (opened, value) == ({"a": {"x": 1}, "b": 2}, {"y": 1})
