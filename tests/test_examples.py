@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -203,3 +204,52 @@ def test_the_evaluations_can_be_computed_again(evaluated: Path) -> None:
 def test_the_evaluations_commit_cleanly(evaluated: Path) -> None:
     """All of the ledger is committed, and a clone reads the same."""
     assert_commits_cleanly(evaluated)
+
+
+def test_boomerang(tmp_path: Path) -> None:
+    """Sixteen models on train, val and test, with folds; the commands that are shown draw them, who is best is said."""
+    folder = new_repository(tmp_path)
+    assert run(sys.executable, "-W", "error", EXAMPLES / "boomerang.py", cwd=folder) == b""
+    drawn = json.loads(ledger("plot", "boomerang", "--json", cwd=folder))
+    assert len(drawn["models"]) == 16
+    for model in drawn["models"]:
+        assert [p["split"] for p in model["points"] if "fold" not in p] == ["train", "val", "test"]
+        assert len([p for p in model["points"] if "fold" in p]) == 2 * 5
+        assert model["generalization"]["folds"] == 5
+    by_name = {model["name"]: model for model in drawn["models"]}
+    assert by_name["forest"]["points"][0]["y"] == 1.0
+    assert by_name["forest"]["generalization"]["gap"] > 0.02 > abs(by_name["logistic-0.001"]["generalization"]["gap"])
+    table = ledger("compare", "--all", "--sort", "generalization", "--metric", "*/accuracy", "--csv", cwd=folder)
+    index = [float(cell) for cell in table.splitlines()[1].split(",")[2:]]
+    assert index == sorted(index)
+    said = ledger("plot", "boomerang", "--min-score", "0.9", "--max-loss", "0.7", "-o", "b.svg", cwd=folder)
+    assert "models kept" in said
+    ledger("plot", "boomerang", "--by", "group", "--max-loss", "1.5", "-o", "panels.svg", cwd=folder)
+    assert b"<title>neighbours-3, val: " in (folder / "panels.svg").read_bytes()
+    for name in ("b.svg", "panels.svg"):
+        (folder / name).unlink()
+    assert_commits_cleanly(folder)
+
+
+@pytest.mark.real
+def test_keras_callback(tmp_path: Path) -> None:
+    """A network learns the digits: curves of both splits, an evaluation each fourth epoch, its filters as a montage."""
+    folder = new_repository(tmp_path)
+    run(sys.executable, "-W", "error", EXAMPLES / "keras_callback.py", cwd=folder, KERAS_BACKEND="jax")
+    found = show("digits-cnn", folder)
+    assert found["status"] == "finished"
+    metrics = found["metrics"]
+    assert metrics["val/accuracy"]["last"] > 0.93
+    assert metrics["test/accuracy"]["last"] > 0.93
+    assert metrics["train/loss"]["last"] < metrics["train/loss"]["first"]
+    assert metrics["train/loss"]["count"] == metrics["val/loss"]["count"] == metrics["learning_rate"]["count"] == 12
+    assert metrics["val/f1"]["count"] == 3
+    assert found["params"]["keras"]["optimizer"]["learning_rate"]["class"] == "CosineDecay"
+    steps = {name: [c["step"] for c in found["charts"] if c["name"] == name] for name in ("filters", "val/confusion")}
+    assert {name: sorted(of) for name, of in steps.items()} == {"filters": [*range(12)], "val/confusion": [3, 7, 11]}
+    assert_commits_cleanly(folder)
+    shown = re.findall(r"^    ledger (.*)$", (EXAMPLES / "keras_callback.py").read_text(), re.MULTILINE)
+    assert len(shown) == 3
+    for command in shown:
+        ledger(*command.split(), cwd=folder)
+        assert (folder / command.split()[-1]).read_bytes().startswith(PNG)

@@ -1,8 +1,9 @@
-"""Make compare.svg, the picture of the README: `ledger compare` as a terminal shows it, and the curves behind it.
+"""Make the pictures of the README from its examples: compare.svg, `ledger compare` and the curves behind it; boomerang.
 
     python docs/images/make.py
 
-Runs examples/breast_cancer.py in a new folder. The same versions of scikit-learn and matplotlib give the same bytes.
+Runs examples/breast_cancer.py and boomerang.py in new folders. The same versions of scikit-learn and matplotlib give
+the same bytes.
 """
 
 import io
@@ -94,16 +95,33 @@ def card(text: str, rows: pd.DataFrame) -> str:
     return "".join(line.rstrip() + "\n" for line in picture.splitlines())
 
 
+def run_example(name: str, folder: str) -> dict[str, str]:
+    """Run an example in a new repository; return the environment it ran in."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:]])}
+    for word in ("LEDGER_RUN", "LEDGER_DIR", "LEDGER_MODE", "COLUMNS", "NO_COLOR"):
+        environment.pop(word, None)
+    subprocess.run(["git", "init", "-q", folder], check=True)
+    subprocess.run([sys.executable, str(ROOT / "examples" / name)], cwd=folder, env=environment, check=True)
+    return environment
+
+
+def boomerangs() -> None:
+    """Draw the models of examples/boomerang.py, in one plane and in panels."""
+    with tempfile.TemporaryDirectory() as folder:
+        run_example("boomerang.py", folder)
+        found = ledger.open(folder)
+        whole = found.plot_data("boomerang", min_score=0.9, max_loss=0.7)
+        panels = found.plot_data("boomerang", by="group", max_loss=1.5)
+    (ROOT / "docs" / "images" / "boomerang.svg").write_bytes(whole.picture("svg"))
+    (ROOT / "docs" / "images" / "boomerang-panels.svg").write_bytes(panels.picture("svg"))
+
+
 def main() -> None:
-    """Run the example in a new folder and draw what it left there."""
+    """Run the examples and draw what they left."""
+    boomerangs()
     command = ["compare", *COLORS]
     with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path[1:])}
-        for word in ("LEDGER_RUN", "LEDGER_DIR", "LEDGER_MODE", "COLUMNS", "NO_COLOR"):
-            environment.pop(word, None)
-        subprocess.run(["git", "init", "-q", folder], check=True)
-        example = str(ROOT / "examples" / "breast_cancer.py")
-        subprocess.run([sys.executable, example], cwd=folder, env=environment, check=True)
+        environment = run_example("breast_cancer.py", folder)
         shown = [sys.executable, "-m", "ledger", "--color", "always", *command]
         output = subprocess.run(shown, cwd=folder, env=environment, check=True, capture_output=True, text=True).stdout
         rows = ledger.open(folder).metrics()

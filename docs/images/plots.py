@@ -1,4 +1,4 @@
-"""Make the pictures of the guides on plots with the commands that stand there: plot-curves.svg and so on.
+"""Make the pictures of the guides on plots and Keras with the commands that stand there: plot-curves.svg and so on.
 
     python docs/images/plots.py
 
@@ -14,7 +14,8 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = {"plot": ROOT / "docs" / "guides" / "plots.md", "evaluation": ROOT / "docs" / "guides" / "evaluation-plots.md"}
+GUIDES = ROOT / "docs" / "guides"
+PAGES = {"plot": GUIDES / "plots.md", "evaluation": GUIDES / "evaluation-plots.md", "keras": GUIDES / "keras.md"}
 
 
 def main() -> None:
@@ -26,6 +27,7 @@ def main() -> None:
 def make(stem: str, text: str) -> None:
     """Run a page and keep its pictures as STEM-NAME."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LEDGER_")}
+    environment.setdefault("KERAS_BACKEND", "jax")
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *sys.path[1:]])
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["git", "init", "-q", folder], check=True)

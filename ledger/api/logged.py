@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ledger.format.values import Undefined
 from ledger.record.calls import ChartCall, check_chart, check_prose, check_rows
 from ledger.record.evaluations import Evaluations
+from ledger.record.histories import Histories
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
     from ledger.table.evaluations import Reevaluation
 
 
-class LoggedRun(Evaluations):
+class LoggedRun(Evaluations, Histories):
     """A run that is in the ledger already: read it, and add to it; a closed one gets a late entry at once."""
 
     def __init__(self, ledger: Ledger, id: str) -> None:
@@ -76,9 +80,28 @@ class LoggedRun(Evaluations):
         """Add metrics. Without a step a value speaks of the run as a whole; `reason` is kept with the entry."""
         self._add([check_rows(metrics, step, split, context)], [], reason)
 
-    def log_metric(self, name: str, value: Any, step: int | None = None, *, reason: str | None = None) -> None:
+    def log_summary(
+        self,
+        metrics: Mapping[str, Any],
+        *,
+        split: str | None = None,
+        context: Mapping[str, Any] | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Add values of the run as a whole, which is what `log` does where no step is given."""
+        self.log(metrics, split=split, context=context, reason=reason)
+
+    def log_metric(
+        self,
+        name: str,
+        value: Any,
+        step: int | None = None,
+        *,
+        context: Mapping[str, Any] | None = None,
+        reason: str | None = None,
+    ) -> None:
         """Add one metric; see `log`."""
-        self.log({name: value}, step, reason=reason)
+        self.log({name: value}, step, context=context, reason=reason)
 
     def log_chart(
         self,
@@ -95,17 +118,46 @@ class LoggedRun(Evaluations):
 
         self._add([], [check_chart(name, to_picture(name, chart), step, context, caption)], reason)
 
-    def log_text(self, name: str, text: str, step: int | None = None, *, reason: str | None = None) -> None:
+    def log_text(
+        self, name: str, text: str, step: int | None = None, *, caption: str | None = None, reason: str | None = None
+    ) -> None:
         """Add a text; see `Run.log_text`."""
         from ledger.record.pictures import from_text
 
-        self._add([], [check_chart(name, from_text(str(text)), step, None, None)], reason)
+        self._add([], [check_chart(name, from_text(str(text)), step, None, caption)], reason)
 
-    def log_file(self, name: str, path: str, step: int | None = None, *, reason: str | None = None) -> None:
+    def log_file(
+        self,
+        name: str,
+        path: str | os.PathLike[str],
+        step: int | None = None,
+        *,
+        caption: str | None = None,
+        reason: str | None = None,
+    ) -> None:
         """Add a file; see `Run.log_file`."""
         from ledger.record.pictures import from_file
 
-        self._add([], [check_chart(name, from_file(name, path), step, None, None)], reason)
+        self._add([], [check_chart(name, from_file(name, path), step, None, caption)], reason)
+
+    def log_data(self, name: str, data: Any, *, reason: str | None = None) -> None:
+        """Add which data the run used, none of it; see `Run.log_data`."""
+        from ledger.record import references
+
+        self._chart(check_chart(f"data/{name}", references.of_data(name, data), None, None, None), reason)
+
+    def log_model(
+        self,
+        name: str,
+        *,
+        uri: str | None = None,
+        path: str | os.PathLike[str] | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Add which model came of the run; see `Run.log_model`."""
+        from ledger.record import references
+
+        self._chart(check_chart(f"model/{name}", references.of_model(name, uri, path), None, None, None), reason)
 
     def predictions(
         self, split: str | None = None, step: int | None = None, *, context: Mapping[str, Any] | None = None
@@ -139,8 +191,11 @@ class LoggedRun(Evaluations):
         call = check(given, split=split, step=step, context=context, slices=slices, labels=labels)
         self._add([], [], reason, [call])
 
-    def log_evaluation(self, found: Reevaluation, *, prefix: str = "", reason: str | None = None) -> None:
-        """Add what `Ledger.evaluate` computed: metrics, definitions, charts if it has them; slices as a context."""
+    def log_evaluation(self, found: Reevaluation, *, prefix: str = "", reason: str | None = None) -> bool:
+        """Add what `Ledger.evaluate` computed: metrics, definitions, charts if it has them; slices as a context.
+
+        Where the run shows all of that already nothing is written, and it returns False.
+        """
         from ledger.record import evaluating
 
         context = json.loads(found.context) if found.context is not None else {}
@@ -149,8 +204,30 @@ class LoggedRun(Evaluations):
         for part in found.parts:
             if part.value is not None:
                 at = place._replace(context={**context, str(found.slice): part.value})
-                plans.append(evaluating.plan(part.evaluation, at))
-        self._evaluation(evaluating.together(plans), check_prose("reason", reason))
+                plans.append(evaluating.plan(part.evaluation, at, definitions=False))  # those of the whole
+        planned, said = evaluating.together(plans), check_prose("reason", reason)
+        if self._shows(planned):
+            return False
+        self._evaluation(planned, said)
+        return True
+
+    def _shows(self, planned: Planned) -> bool:
+        """Say whether the values and charts of an evaluation are shown already, each of them equal."""
+        charts = {(chart.name, chart.context, chart.step): chart.blob for chart in self.state.charts}
+        for call in planned.charts:
+            key = call.name, call.context, call.step
+            if charts.get(key) != hashlib.sha256(call.picture.data).hexdigest():
+                return False
+        frame = self.metrics()
+        columns = (frame[name].astype(object) for name in ("metric", "context", "step", "value", "undefined"))
+        lists = (column.where(column.notna(), None).tolist() for column in columns)
+        shown = {(name, context, step): (value, why) for name, context, step, value, why in zip(*lists, strict=True)}
+        wanted = {
+            (name, rows.context, rows.step): (None, value.reason) if isinstance(value, Undefined) else (value, None)
+            for rows in planned.rows
+            for name, value in rows.values.items()
+        }
+        return all(shown.get(key) == value for key, value in wanted.items())
 
     def log_predictions_file(
         self,
@@ -194,8 +271,8 @@ class LoggedRun(Evaluations):
     def _with_rank(self, context: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         return context
 
-    def _chart(self, call: ChartCall) -> None:
-        self._add([], [call], None)
+    def _chart(self, call: ChartCall, reason: str | None = None) -> None:
+        self._add([], [call], reason)
 
     def _evaluation(self, planned: Planned, reason: str | None) -> None:
         self._add(planned.rows, planned.charts, reason, planned.predictions)

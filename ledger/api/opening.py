@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ledger.api.ledger import Ledger
+from ledger.api.mode import is_disabled
 from ledger.errors import InvalidValue, NoLedger
 from ledger.format import layout, names
 from ledger.store import tree as trees
@@ -28,6 +29,7 @@ def start(
     resume: str | None = None,
     step: int | None = None,
     directory: str | None = None,
+    join: bool = True,
 ) -> Run:
     """Open a run and return it; use it as a context manager, or call `finish()`.
 
@@ -44,6 +46,7 @@ def start(
         note: free text.
         resume: a run (any selector) to begin a new attempt of; from `step` on, if given, it replaces the earlier ones.
         directory: where the ledger is; LEDGER_DIR, or the nearest `.ledger`, if left out. Made if there is none.
+        join: False opens a run of its own under LEDGER_RUN, too, such as one of many that belong to that run.
     """
     if is_disabled():
         from ledger.record.run import DisabledRun
@@ -52,7 +55,7 @@ def start(
     from ledger.record import start as begin
 
     given = {"params": params, "tags": tags, "group": group, "seed": seed, "note": note}
-    joined = os.environ.get("LEDGER_RUN")
+    joined = os.environ.get("LEDGER_RUN") if join else None
     if resume is not None or joined:
         ledger = open(directory)
         parent = None if parent is None else ledger.resolve(parent)
@@ -66,12 +69,11 @@ def start(
     return begin.start(tree, name, parent=parent, **given)
 
 
-def is_disabled() -> bool:
-    """Say whether LEDGER_MODE=disabled makes a no-op of recording; raises InvalidValue for another word than `on`."""
-    mode = os.environ.get("LEDGER_MODE", "on")
-    if mode not in ("", "on", "disabled"):
-        raise InvalidValue(f"LEDGER_MODE is {mode!r}", hint="it may be 'on' or 'disabled'")
-    return mode == "disabled"
+def open_here() -> list[Run]:
+    """Return the runs that this process has open, the oldest first: those that it began, joined or resumed."""
+    from ledger.record import ending
+
+    return list(ending.open_runs.values())
 
 
 def open(path: str | None = None, *, rev: str | None = None) -> Ledger:
@@ -177,14 +179,5 @@ def run_program(
     tree = writable()
     if given.get("parent") is not None:
         given["parent"] = Ledger(tree).resolve(given["parent"])
-    run = begin.start(tree, name or program_name(command), program=command, **given)
+    run = begin.start(tree, name or program.name_of(command), program=command, **given)
     return run.id, program.run_program(run, tree.root, command, keep_output=keep_output, named=name is not None)
-
-
-def program_name(command: list[str]) -> str:
-    """Return what a run of a command is called: the script of `python train.py`, else the program."""
-    words = [os.path.basename(word) for word in command]
-    if words[0].startswith("python"):
-        scripts = [word for word in words[1:] if word.endswith(".py")]
-        words = scripts[:1] or words
-    return os.path.splitext(words[0])[0].lstrip("@").replace(":", "-") or "run"

@@ -80,13 +80,13 @@ class Plot(NamedTuple):
         if form not in forms:
             what = f"as .{form}" if form else "to a file without an ending"
             raise UsageError(f"{self.kind} cannot be written {what}", hint=_one_of(forms))
-        return style.picture(self.figure(), form, f"ledger plot {self.kind}")
+        return style.picture(self.figure(), form, command(self.kind))
 
     def text(self, *, width: int = 80, color: bool = False) -> str:
         """Return the plot as text for a terminal; raises UsageError for a kind that has no such form."""
         write = KINDS[self.kind].write
         if write is None:
-            raise UsageError(f"{self.kind} cannot be drawn as text", hint=f"ledger plot {self.kind} -o FILE.png")
+            raise UsageError(f"{self.kind} cannot be drawn as text", hint=f"{command(self.kind)} -o FILE.png")
         drawn: str = _found(write)(self.table, width=width, color=color)
         return drawn
 
@@ -97,6 +97,11 @@ class Plot(NamedTuple):
             return ""
         said: str = _found(summary)(self.table, width=width, color=color)
         return said
+
+
+def command(kind: str) -> str:
+    """Return the command that draws a kind: names of commands have hyphens."""
+    return f"ledger plot {kind.replace('_', '-')}"
 
 
 def _one_of(forms: Sequence[str]) -> str:
@@ -226,7 +231,7 @@ KINDS = {
     ),
     "boomerang": Kind(
         _boomerang,
-        ("x", "y", "min_score", "max_loss", "on"),
+        ("x", "y", "min_score", "max_loss", "on", "by", "log_x"),
         f"{_DRAWING}.boomerang:draw",
         f"{_DRAWING}.terminal:boomerang",
         f"{_DRAWING}.models:models",

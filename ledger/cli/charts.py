@@ -10,6 +10,7 @@ from ledger.cli import options, output
 from ledger.view.numbers import plural
 
 _PICTURES = ("png", "svg", "pdf")
+_KINDS_MAX = 100  # charts that a list reads to say what data they are
 _NAME_MAX = 180  # bytes of a chart's name in a file's name, which file systems hold to 255
 
 
@@ -30,7 +31,8 @@ def command(run: str, name: str | None, step: int | None, target: str | None, at
     ledger charts baseline roc -o roc.png
     ledger charts baseline test/roc --csv
 
-    Of a chart that is data, NAME alone shows the data, and -o FILE.png, .svg or .pdf draws it.
+    Charts of an evaluation are one line; --csv and --json list each. Of a chart that is data, NAME alone shows the
+    data, and -o FILE.png, .svg or .pdf draws it.
     """
     ledger, run = api.open_runs([run], at).home(run)
     state = ledger.state(run)
@@ -38,13 +40,13 @@ def command(run: str, name: str | None, step: int | None, target: str | None, at
     if name is not None:
         chart = ledger.find_chart(run, name, step)
         data = ledger.chart(run, name, step)
-        if target is None and chart.blob in ledger.chart_kinds(run):
+        if target is None and ledger.chart_kinds(run, [chart]):
             _show_data(ledger, run, name, step, form)
         elif target == "-":
             sys.stdout.buffer.write(data)
         elif target is not None:
             ending = os.path.splitext(target)[1][1:].lower()
-            if ending in _PICTURES and chart.blob in ledger.chart_kinds(run):
+            if ending in _PICTURES and ledger.chart_kinds(run, [chart]):
                 data = ledger.plot_chart(run, name, step).picture(ending)
             output.write(target, data)
         else:
@@ -53,21 +55,25 @@ def command(run: str, name: str | None, step: int | None, target: str | None, at
     if target is not None:
         _write_all(ledger, state, target)
         return
-    kinds = ledger.chart_kinds(run)
     if form == "json":
         from ledger.view.document import charts_document
 
-        output.json(charts_document(state, kinds))
+        output.json(charts_document(state, ledger.chart_kinds(run)))
     elif form is not None:
+        kinds = ledger.chart_kinds(run)
         headings = ["chart", "context", "step", "media_type", "bytes", "blob", "kind"]
         rows = [[c.name, c.context, c.step, c.media_type, c.bytes, c.blob, kinds.get(c.blob)] for c in state.charts]
         output.rows(form, headings, rows)
     elif not state.charts:
         output.notice(f"the run {state.id} has no charts")
     else:
-        from ledger.view.text import render_charts
+        from ledger.view.charts import listed, render_charts
 
+        shown = listed(state.charts)
+        kinds = ledger.chart_kinds(run, shown[:_KINDS_MAX])
         output.text(render_charts(state.charts, kinds, color=output.color(), width=output.width()))
+        if any(chart.extension == "json" for chart in shown[_KINDS_MAX:]):
+            output.notice(f"what data is was looked up for the first {_KINDS_MAX} charts; for all of them: --json")
 
 
 def _show_data(ledger: api.Ledger, run: str, name: str, step: int | None, form: str | None) -> None:

@@ -48,16 +48,19 @@ def curves(**asked: Any) -> None:
 @click.option("--min-score", type=float, metavar="V", help="Only models whose y is at least as good on every split.")
 @click.option("--max-loss", type=float, metavar="V", help="Only models whose x is at least as good on every split.")
 @click.option("--on", metavar="SPLIT", help="Hold the limits against this split alone.")
+@click.option("--by", metavar="COLUMN", help="A panel for each group, tag or value of a param; the others in grey.")
+@click.option("--log-x", is_flag=True, help="A logarithmic x axis.")
 def boomerang(**asked: Any) -> None:
     """Draw each model as a line through its splits, from train over val to test: a tight one generalizes.
 
     \b
     ledger plot boomerang
     ledger plot boomerang -F "tag = 'sweep'" --min-score 0.9 --max-loss 0.4
+    ledger plot boomerang --by group
 
-    Last values are drawn; of folds the mean, the folds faint. A value equal to a limit passes, one that is missing or
-    NaN does not. The star is on the least generalization index (max - min of the score over the splits) of the models
-    whose worst split is no worse than the median one.
+    Last values are drawn; of folds the mean, with a bar from the least to the greatest. A value equal to a limit
+    passes, one that is missing or NaN does not; models that fail one are pale. The star is on the least generalization
+    index (max - min of the score over the splits) of the models whose worst split is no worse than the median one.
     """
     plotting.plot("boomerang", **asked)
 

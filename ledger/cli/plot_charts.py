@@ -24,7 +24,7 @@ def _command(kind: str, doc: str, *more: Callable[..., Any]) -> click.Command:
     function: Callable[..., Any] = plot
     for option in (_step, _chart, *more, plotting.split, plotting.shared):
         function = option(function)
-    return click.command(kind)(function)
+    return click.command(kind.replace("_", "-"))(function)
 
 
 COMMANDS = [
@@ -70,6 +70,10 @@ COMMANDS = [
     ),
     _command(
         "residuals", "Draw truth minus prediction against the prediction, a panel a run, with the median along it."
+    ),
+    _command(
+        "predicted_vs_true",
+        "Draw the prediction against the truth, a panel a run: on the diagonal they are equal; dense cells are darker.",
     ),
     _command("importance", "Draw which features count most: bars of one run, of several a dot a run.", _top),
     _command("histogram", "Draw how values are spread: scores of each class, or residuals; runs overlaid."),

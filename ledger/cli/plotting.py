@@ -62,7 +62,7 @@ def plot(
         output.notice(f"wrote {target}")
     elif form is None and not terminal:
         data = plotted.picture()
-        name, is_new = output.write_new(kind, ".png", data)
+        name, is_new = output.write_new(kind.replace("_", "-"), ".png", data)
         output.notice(f"wrote {name}" if is_new else f"{name} is there already, the same picture")
     if form is None and not terminal:
         output.text(plotted.summary(width=output.width(), color=output.color()))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ledger.evaluate.calling import compute, evaluate
     from ledger.evaluate.inputs import Batch, check
     from ledger.evaluate.kinds import guess
-    from ledger.evaluate.lookup import register, unregister
+    from ledger.evaluate.lookup import check_name, register, unregister
     from ledger.evaluate.results import ChartData, Evaluation, Value
     from ledger.evaluate.stream import Stream, conclude, new_states
 
@@ -22,6 +22,7 @@ __all__ = [
     "Stream",
     "Value",
     "check",
+    "check_name",
     "compute",
     "conclude",
     "evaluate",
@@ -38,6 +39,7 @@ _HOMES = {
     "Stream": "stream",
     "Value": "results",
     "check": "inputs",
+    "check_name": "lookup",
     "compute": "calling",
     "conclude": "stream",
     "evaluate": "calling",

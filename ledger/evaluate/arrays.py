@@ -30,7 +30,7 @@ def as_array(name: str, values: Any) -> Array:
         array = np.asarray(values)
         if array.dtype.kind == "U" and not isinstance(values, np.ndarray):
             array = _objects_if_mixed(values, array)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RuntimeError, OverflowError, LookupError) as error:  # whatever its __array__ raises
         raise InvalidValue(f"{name} is no array: {error}") from None
     if array.dtype.kind == "S":
         array = np.char.decode(array, "utf-8", "replace")

@@ -131,7 +131,7 @@ def threshold(states: BinaryStates) -> ChartData:
     """
     grid = np.arange(1, 100) / 100
     if states.scores.outside() is not None:
-        grid = np.linspace(states.scores.scores[0], states.scores.scores[-1], 101)[1:-1]
+        grid = _evenly(float(states.scores.scores[0]), float(states.scores.scores[-1]), 101)[1:-1]
     counts = states.scores.above(grid)
     columns: dict[str, Any] = {"threshold": grid}
     best: dict[str, Any] = {}
@@ -150,11 +150,27 @@ def _best(grid: Array, values: Array, smaller: bool) -> dict[str, float] | None:
     return {"threshold": float(grid[tied[len(tied) // 2]]), "value": float(value)}
 
 
+def _edges(low: float, high: float) -> Array:
+    """Return edges that ascend, of 50 bars unless float64 has too few numbers between the ends for that."""
+    if low == high:
+        half = max(0.5, abs(low) * 1e-9)
+        return np.array([low - half, low + half])
+    edges = _evenly(low, high, _BARS + 1)
+    return edges if (edges[1:] > edges[:-1]).all() else np.array([low, high])
+
+
+def _evenly(low: float, high: float, count: int) -> Array:
+    """Return values from low to high, evenly apart; their distance may be beyond float64."""
+    found = np.linspace(low / 2, high / 2, count) * 2
+    found[0], found[-1] = low, high
+    return found
+
+
 def histogram(states: BinaryStates) -> ChartData:
     """Return the weight of each class in 50 bins of equal width, over 0 to 1 or from least to greatest score."""
     state = states.scores
     low, high = (0.0, 1.0) if state.outside() is None else (float(state.scores[0]), float(state.scores[-1]))
-    edges = np.linspace(low, high, _BARS + 1) if high > low else np.array([low - 0.5, low + 0.5])
+    edges = _edges(low, high)
     columns: dict[str, Any] = {"low": edges[:-1], "high": edges[1:]}
     for name, weight in (("negative", state.negative), ("positive", state.positive)):
         columns[name] = np.histogram(state.scores, edges, weights=weight)[0]

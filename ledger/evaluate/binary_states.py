@@ -14,6 +14,8 @@ from ledger.evaluate.quotients import Counts
 from ledger.evaluate.rows import Rows
 from ledger.evaluate.scores import ScoreCounts
 
+BINS_MAX = 10_000
+
 
 class BinaryStates:
     """Counts of rows, of labels and of scores, for labels (negative, positive).
@@ -25,8 +27,8 @@ class BinaryStates:
     """
 
     def __init__(self, labels: Sequence[Any], *, threshold: float = 0.5, bins: int = 10, beta: float = 1.0) -> None:
-        if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
-            raise InvalidValue(f"bins must be a whole number above 0, not {bins!r}")
+        if isinstance(bins, bool) or not isinstance(bins, int) or not 1 <= bins <= BINS_MAX:
+            raise InvalidValue(f"bins must be a whole number above 0 and at most {BINS_MAX}, not {bins!r}")
         if isinstance(beta, bool) or not isinstance(beta, int | float) or not 0 < beta < float("inf"):
             raise InvalidValue(f"beta must be a number above 0, not {beta!r}")
         self.labels, self.threshold, self.bins, self.beta = tuple(labels), float(threshold), bins, float(beta)

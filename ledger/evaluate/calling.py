@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ledger.evaluate import lookup
@@ -9,6 +10,7 @@ from ledger.evaluate.inputs import check
 from ledger.evaluate.kinds import guess
 from ledger.evaluate.results import ChartData, Evaluation, Value
 from ledger.evaluate.stream import Stream
+from ledger.evaluate.user_metrics import UserMetric
 
 
 def evaluate(
@@ -41,7 +43,7 @@ def evaluate(
     differ, a value that is none of the labels.
     """
     guessed = guess(y_true, y_pred, y_score) if kind is None else None
-    stream = _taken_in(
+    stream = taken_in(
         kind or str(guessed), y_true, y_pred, y_score, sample_weight, labels, {"threshold": threshold, **options}
     )
     found = stream.evaluation(charts=charts)
@@ -72,20 +74,28 @@ def compute(
         has = lookup.kinds_of(name)
         kind = has[0] if len(has) == 1 else guess(y_true, y_pred, y_score)
     lookup.find(name, kind)
-    return _taken_in(kind, y_true, y_pred, y_score, sample_weight, labels, {"threshold": threshold, **options}).value(
+    return taken_in(kind, y_true, y_pred, y_score, sample_weight, labels, {"threshold": threshold, **options}).value(
         name
     )
 
 
-def _taken_in(
-    kind: str, y_true: Any, y_pred: Any, y_score: Any, sample_weight: Any, labels: Any, options: dict[str, Any]
+def taken_in(
+    kind: str,
+    y_true: Any,
+    y_pred: Any,
+    y_score: Any,
+    sample_weight: Any,
+    labels: Any,
+    options: dict[str, Any],
+    own: Sequence[UserMetric] | None = None,
 ) -> Stream:
-    """Return a stream that has taken in these rows, with the labels that are found in them."""
+    """Return a stream that has taken in these rows, with the labels that are found in them; see `Stream`."""
+    options = {"threshold": 0.5, **options}
     lookup.check_options(kind, options)
     batch = check(
         kind, y_true, y_pred, y_score, sample_weight=sample_weight, labels=labels,
         threshold=options["threshold"], ignore_class=options.get("ignore_class"),
     )  # fmt: skip
-    stream = Stream(kind, batch.labels, **options)
+    stream = Stream(kind, batch.labels, own=own, **options)
     stream.take(batch)
     return stream

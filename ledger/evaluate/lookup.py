@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Iterable
 from functools import lru_cache
 from importlib import import_module
@@ -62,6 +63,12 @@ def check_options(kind: str, options: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
+def defaults(kind: str) -> dict[str, Any]:
+    """Return the options of a kind with the values that they have unless they are given."""
+    parameters = inspect.signature(bundle(kind).states).parameters
+    return {name: parameters[name].default for name in bundle(kind).options if name in parameters}
+
+
 @lru_cache
 def _of_kind(kind: str) -> dict[str, Metric]:
     """Return the metrics of a kind by name and by alias; a name comes before an alias."""
@@ -96,6 +103,34 @@ def find(name: str, kind: str) -> Metric | Chart | UserMetric:
             f"{name!r} is for kind {' or '.join(elsewhere)}, and kind is {kind}", hint=f'say kind="{elsewhere[0]}"'
         )
     raise _no_such(name, [kind])
+
+
+def metric(name: str, kind: str) -> Metric:
+    """Return a metric of a kind, no chart and no user's metric, by name or alias; raises as `find`."""
+    for word in _spellings(name):
+        if word in _of_kind(kind):
+            return _of_kind(kind)[word]
+    find(name, kind)
+    raise _no_such(name, [kind])
+
+
+def chart(name: str, kind: str) -> tuple[str, Chart]:
+    """Return a chart of a kind by name or alias, with the name it is stored by; raises as `find`."""
+    charts = bundle(kind).charts
+    stored = CHART_ALIASES.get(usual(name), usual(name))
+    if stored in charts:
+        return stored, charts[stored]
+    find(name, kind)
+    raise NoSuchMetric(f"kind {kind} has no chart {name!r}", hint=f"it has {', '.join(charts)}")
+
+
+def chart_name(name: str, kind: str) -> str:
+    """Return the stored name of a chart of a kind, by name or alias; raises NoSuchMetric or UsageError."""
+    check_name(name)
+    for word in _spellings(name):
+        if (chart := CHART_ALIASES.get(word, word)) in bundle(kind).charts:
+            return chart
+    raise UsageError(f"kind {kind} has no chart {name!r}", hint=f"its charts: {', '.join(bundle(kind).charts)}")
 
 
 def kinds_of(name: str) -> tuple[str, ...]:
@@ -159,6 +194,11 @@ def unregister(name: str) -> None:
     _added.pop(name, None)
 
 
+def user_metric(name: str) -> UserMetric | None:
+    """Return the metric that a user registered under a name, here or in an installed package; None if nobody did."""
+    return _user_metric(name)
+
+
 def registered(kind: str) -> list[UserMetric]:
     """Return the metrics that users added for a kind, in the order they did."""
     return [metric for metric in _added.values() if kind in metric.kinds]
@@ -167,8 +207,21 @@ def registered(kind: str) -> list[UserMetric]:
 def _user_metric(name: str) -> UserMetric | None:
     """Return a user's metric, for a new name from the entry points of installed packages."""
     if name not in _added:
-        for point in entry_points(group=ENTRY_POINTS, name=name):
-            register(point.load(), name=name)
+        points = {point.value: point for point in entry_points(group=ENTRY_POINTS, name=name)}
+        if len(points) > 1:
+            raise UsageError(
+                f"{len(points)} installed packages offer a metric {name!r}: {', '.join(sorted(points))}",
+                hint="register the one that is meant: ledger.evaluate.register(function, name=...)",
+            )
+        for value, point in points.items():
+            try:
+                metric = point.load()
+            except Exception as error:  # what a package's own code raises while it is imported
+                raise UsageError(
+                    f"the metric {name!r} of an installed package ({value}) cannot be loaded: "
+                    f"{type(error).__name__}: {error}"
+                ) from error
+            register(metric, name=name)
     return _added.get(name) or _added.get(usual(name))
 
 

@@ -46,6 +46,8 @@ class RegressionStates:
         self.rows = Rows()
         self.losses = {name: RowLoss() for name in LOSSES}
         self.moments = Moments(("truth", "predicted", "error"))
+        if isinstance(keep, bool) or not isinstance(keep, int) or keep < 0:
+            raise InvalidValue(f"keep must be a whole number of rows, not {keep!r}")
         self.residuals = Residuals(limit=keep)
         self.zero_targets = 0
         self._by = _normalizer(normalizer)

@@ -139,9 +139,12 @@ def residual_histogram(state: Residuals) -> ChartData | Undefined:
     width = 2 * (quarters[1] - quarters[0]) / len(residual) ** (1 / 3)
     least = math.ceil(math.log2(len(residual)) + 1)  # by Sturges' rule, where half the residuals are alike
     bins = min(_BINS_MAX, max(least, math.ceil((high - low) / width) if width * _BINS_MAX > high - low else _BINS_MAX))
-    if low == high:
-        bins = 1
+    if low == high:  # such as 0 everywhere: one bin about it
+        half = max(0.5, abs(low) * 1e-9)
+        bins, low, high = 1, low - half, high + half
     edges = np.linspace(low, high, bins + 1)
+    if not (edges[1:] > edges[:-1]).all():  # float64 has too few numbers between them
+        bins, edges = 1, np.array([low, high])
     counts = np.bincount(_cells(residual, low, high, bins), weights=weight, minlength=bins)
     facts = {"n": state.rows, "mean": float(np.average(residual, weights=weight))}
     return ChartData("histogram", {"low": edges[:-1], "high": edges[1:], "count": counts}, facts)

@@ -42,10 +42,13 @@ class SegmentationStates:
         self.confusion.update(batch)
         self.flat |= batch.truth.ndim < 3
         if batch.truth.ndim > 2 and batch.predicted is not None:
-            self.images.update(self._dice_of_images(batch.truth, batch.predicted, batch.weight))
+            self.images.update(*self._dice_of_images(batch.truth, batch.predicted, batch.weight))
 
-    def _dice_of_images(self, truth: Array, predicted: Array, weight: Array | None) -> Array:
-        """Return the mean Dice over the classes of each image; images without a pixel that counts are left out."""
+    def _dice_of_images(self, truth: Array, predicted: Array, weight: Array | None) -> tuple[Array, Array | None]:
+        """Return the mean Dice over the classes of each image, and its weight: the mean of those of its pixels.
+
+        Images without a pixel that counts are left out.
+        """
         size = (len(truth), len(self.labels))
         image = np.broadcast_to(np.arange(size[0]).reshape(-1, *(1,) * (truth.ndim - 1)), truth.shape)
         keep = (truth >= 0) & (predicted >= 0)
@@ -62,7 +65,12 @@ class SegmentationStates:
         both = (true + found)[:, scored]
         dice = np.divide(2 * hits[:, scored], both, out=np.zeros(both.shape), where=both > 0)
         classes = np.count_nonzero(both, axis=1)
-        return np.asarray(dice.sum(axis=1)[classes > 0] / classes[classes > 0])
+        there = classes > 0
+        means = np.asarray(dice.sum(axis=1)[there] / classes[there])
+        if heavy is None:
+            return means, None
+        pixels = np.bincount(image, minlength=size[0])[there]
+        return means, np.bincount(image, heavy, size[0])[there] / pixels
 
     def is_ignored(self, label: Any) -> bool:
         """Say whether a label is the one that is left out."""
@@ -162,7 +170,7 @@ METRICS = (
             "miou", "mean_io_u", "io_u", "jaccard", by_class=_ious, definition=_POOLED, undefined="no class is left"),
     _metric("dice", lambda states: averaged(_dices(states)), "2 tp / (2 tp + fp + fn), mean over classes", "mean_dice",
             "f1", by_class=_dices, definition=_POOLED, undefined="no class is left"),
-    _metric("dice_per_image", _dice_per_image, "dice of each image, mean over images", "mean_dice_per_image",
+    _metric("dice_per_image", _dice_per_image, "dice of each image, weighted mean over images", "mean_dice_per_image",
             definition={"average": "macro", "over": "classes in truth or prediction of each image, then images"},
             undefined="pixels in one row each"),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from ledger.evaluate.inputs import Batch, check
 from ledger.evaluate.registry import Metric, States
 from ledger.evaluate.results import ChartData, Evaluation, Value, finite
 from ledger.evaluate.rows import NO_SCORES
-from ledger.evaluate.user_metrics import Running, UserMetric
+from ledger.evaluate.user_metrics import Running, UserMetric, UserMetricFailed
 from ledger.format.values import Undefined
 
 
@@ -21,14 +22,14 @@ class Stream:
     """The states of one kind, and users' metrics of that kind.
 
     `labels` must be said, in order, but for a regression: a chunk need not have them all. `options` are those of the
-    kind, and `threshold`.
+    kind, and `threshold`. `own` are the users' metrics that run along; by default those that are registered.
     """
 
-    def __init__(self, kind: str, labels: Any = (), **options: Any) -> None:
+    def __init__(self, kind: str, labels: Any = (), *, own: Sequence[UserMetric] | None = None, **options: Any) -> None:
         self.kind = kind
         self.options = options
         self.states = new_states(kind, labels, **options)
-        self.running = {metric.name: Running(metric) for metric in lookup.registered(kind)}
+        self.running = {metric.name: Running(metric) for metric in (lookup.registered(kind) if own is None else own)}
 
     def update(self, y_true: Any, y_pred: Any = None, y_score: Any = None, sample_weight: Any = None) -> None:
         """Take in one chunk; raises InvalidValue for what is none, and then nothing of it is taken in."""
@@ -62,6 +63,38 @@ class Stream:
             return self._of_user(self.running[found.name])
         with np.errstate(all="ignore"):
             return _finite(found.compute(self.states)) if isinstance(found, Metric) else found(self.states)
+
+    def chosen(self, metrics: Sequence[str], charts: Sequence[str] = ()) -> Evaluation:
+        """Return these metrics and charts alone, under the names they are stored by; users' metrics are not among them.
+
+        A chart that there is not is a notice. Raises NoSuchMetric, and UsageError for one that the kind has not.
+        """
+        values: list[tuple[str, dict[str, Any] | None, Value]] = []
+        definitions, drawn, notices = {}, {}, []
+        with np.errstate(all="ignore"):
+            for metric in [lookup.metric(name, self.kind) for name in metrics]:
+                values.append((metric.name, None, _finite(metric.compute(self.states))))
+                definitions[metric.name] = definition_of(metric, self.states)
+            for name in charts:
+                stored, chart = lookup.chart(name, self.kind)
+                made = chart(self.states)
+                if isinstance(made, Undefined):
+                    notices.append(f"no {stored} chart: {made.reason}")
+                else:
+                    drawn[stored] = made
+        rows = self.states.rows
+        return Evaluation(
+            kind=self.kind, n=rows.n, pending=rows.pending, invalid=max(rows.invalid, rows.unpredicted),
+            labels=self.states.labels, values=values, charts=drawn, definitions=definitions, notices=notices,
+        )  # fmt: skip
+
+    def of_user(self, name: str) -> Value:
+        """Return the value of a user's metric; raises UserMetricFailed where it raised, or returned no number."""
+        running = self.running[name]
+        found = self._of_user(running)
+        if running.problem is not None:
+            raise UserMetricFailed(running.problem.reason)
+        return found
 
     def evaluation(self, *, charts: bool = True) -> Evaluation:
         """Return the whole evaluation so far."""

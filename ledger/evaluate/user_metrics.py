@@ -47,6 +47,10 @@ class UserMetric(msgspec.Struct, frozen=True):
     definition: dict[str, Any]
 
 
+class UserMetricFailed(Exception):
+    """A user's metric raised, or returned what is no number; the message says which."""
+
+
 class Running:
     """A user's metric that takes its rows in chunks. A function keeps them all; a class keeps what it will."""
 

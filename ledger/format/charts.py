@@ -7,7 +7,7 @@ facts are sorted; how NaN, infinities and undefined values are written is in doc
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ledger.errors import RESTORE, DamagedFile, InvalidValue
@@ -18,6 +18,14 @@ EXTENSION = "json"
 BYTES_MAX = 1 << 26
 COLUMNS_MAX = 4096
 ROWS_MAX = 1 << 20
+DEFINITIONS = "definitions"
+# The charts that evaluations write, by name, with their kinds; `definitions` tells that those beside it are of one.
+EVALUATION = {
+    **{name: name for name in ("roc", "pr", "calibration", "ks", "gain", "lift", "threshold", "confusion")},
+    **{name: name for name in ("predicted_vs_true", "residuals")},
+    "residual_histogram": "histogram", "error_by_decile": "table", "histogram": "histogram",
+    "confused": "table", "report": "table", DEFINITIONS: DEFINITIONS,
+}  # fmt: skip
 _DEPTH_MAX = 32
 _INT_MAX = 2**64
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -194,3 +202,19 @@ def _read(value: Any, depth: int) -> Any:
     if isinstance(value, list):
         return [_read(inner, depth + 1) for inner in value]
     return _read_scalar(value)
+
+
+def of_evaluations(series: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[str]]:
+    """Return which charts, each a name and a context, are of one evaluation, by its prefix (`test/`) and context.
+
+    Told by their names alone: `definitions` and others of `EVALUATION` with one prefix; in the order of that.
+    """
+    left = set(series)
+    found = {}
+    for name, context in sorted(left):
+        prefix = name.removesuffix(DEFINITIONS)
+        names = [one for one in EVALUATION if (prefix + one, context) in left]
+        if name.endswith(DEFINITIONS) and len(names) > 1:
+            found[prefix, context] = names
+            left -= {(prefix + one, context) for one in names}
+    return found

@@ -105,15 +105,15 @@ def encode_bundle(
 
     They are to be written at once; their seqs begin at `seq`.
     """
-    data = b""
+    frames = []
     for step, context, values in rows:
-        data += encode_frame(encode_payload((ROWS, seq, time, step, context, values)), salt)
+        frames.append(encode_frame(encode_payload((ROWS, seq, time, step, context, values)), salt))
         seq += len(values)
     placed = [(CHART, fields) for fields in charts] + [(PREDICTIONS, fields) for fields in predictions]
     for kind, fields in placed:
-        data += encode_frame(encode_payload((kind, seq, time, fields)), salt)
+        frames.append(encode_frame(encode_payload((kind, seq, time, fields)), salt))
         seq += 1
-    return data, seq
+    return b"".join(frames), seq
 
 
 def encode_header(header: Header, salt: int) -> bytes:

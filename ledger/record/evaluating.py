@@ -9,16 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ledger.errors import InvalidName, InvalidValue
-from ledger.evaluate import Evaluation, evaluate
+from ledger.evaluate import Evaluation, evaluate, lookup, thinning
 from ledger.evaluate.results import ChartData
 from ledger.format import charts, names
 from ledger.format.values import Undefined
-from ledger.record import predictions, thinning
+from ledger.record import predictions
 from ledger.record.calls import ChartCall, RowsCall, check_chart, check_rows
 from ledger.record.pictures import Picture
 from ledger.record.predictions import PredictionsCall
-
-DEFINITIONS = "definitions"
 
 
 class Place(NamedTuple):
@@ -54,7 +52,11 @@ def evaluated(
         raise InvalidName(f"the prefix must be text, not {type(place.prefix).__name__}: {place.prefix!r}")
     if place.context is not None and not isinstance(place.context, Mapping):
         raise InvalidValue(f"a context must be a mapping such as {{'fold': 1}}, not {type(place.context).__name__}")
-    found = evaluate(**given, **options)
+    wanted = [options["charts"]] if isinstance(options["charts"], str) else options["charts"]
+    found = evaluate(**given, **{**options, "charts": bool(wanted)})
+    if not isinstance(wanted, bool):
+        drawn = {lookup.chart_name(name, found.kind) for name in wanted or ()}
+        found.charts = {name: data for name, data in found.charts.items() if name in drawn}
     planned = plan(found, place)
     if keep and found.kind == "segmentation":
         found.notices.append("predictions of segmentation, whole images, are not kept")
@@ -76,7 +78,7 @@ def _predictions(
         raise type(error)(error.message, hint=error.hint or "predictions=False keeps none") from None
 
 
-def plan(found: Evaluation, place: Place) -> Planned:
+def plan(found: Evaluation, place: Place, *, definitions: bool = True) -> Planned:
     """Return what is to be stored of an evaluation: rows of all classes and of each, charts, definitions.
 
     What does not apply at all is left out: an error relative to a normalizer that nobody gave, the best 5 of 5 labels.
@@ -90,15 +92,16 @@ def plan(found: Evaluation, place: Place) -> Planned:
         _check_context(place, context)
         groups.setdefault(names.canonical_context(both), {})[place.name(name)] = value
     rows = [check_rows(group, place.step)._replace(context=context) for context, group in groups.items()]
-    definitions = {name: definition for name, definition in found.definitions.items() if name not in left_out}
     drawn = dict(found.charts)
-    drawn[DEFINITIONS] = ChartData(DEFINITIONS, {}, {"kind": found.kind, "metrics": definitions})
+    if definitions:
+        kept = {name: definition for name, definition in found.definitions.items() if name not in left_out}
+        drawn[charts.DEFINITIONS] = ChartData(charts.DEFINITIONS, {}, {"kind": found.kind, "metrics": kept})
     return Planned(rows, [chart(place.name(name), data, place.step, place.context) for name, data in drawn.items()])
 
 
 def _does_not_apply(found: Evaluation) -> set[str]:
     left_out = set()
-    if found.kind == "regression" and found.definitions["mean_relative_error"].get("normalizer") is None:
+    if found.kind == "regression" and found.definitions.get("mean_relative_error", {}).get("normalizer") is None:
         left_out.add("mean_relative_error")
     if found.kind == "multiclass" and len(found.labels) <= 5:
         left_out.add("top_5_accuracy")

@@ -30,7 +30,7 @@ class Evaluations:
         step: int | None = None,
         context: Mapping[str, Any] | None = None,
         predictions: bool = True,
-        charts: bool = True,
+        charts: bool | Sequence[str] = True,
         ids: Any = None,
         timestamp: Any = None,
         slices: Mapping[str, Any] | None = None,
@@ -57,7 +57,7 @@ class Evaluations:
             step: the step they belong to; without it, the run as a whole.
             context: tells evaluations of one split apart, such as {"fold": 1}.
             predictions: False keeps no predictions.
-            charts: False keeps no charts but the definitions.
+            charts: False keeps no charts but the definitions; ["roc", "confusion"] these alone.
             ids: tells rows apart, kept with the predictions; so are `timestamp` and `slices`, see `log_predictions`.
             timestamp: when each row was predicted or happened.
             slices: columns that rows can be chosen by.
@@ -93,11 +93,12 @@ class Evaluations:
         y_label: str | None = None,
         caption: str | None = None,
         context: Mapping[str, Any] | None = None,
+        reason: str | None = None,
     ) -> None:
         """Log a curve as data: x and y of (n,); several curves over one x are a mapping of their names to y."""
         from ledger.record import data_charts
 
-        self._data(name, data_charts.curve(x, y, x_label, y_label), step, context, caption)
+        self._data(name, data_charts.curve(x, y, x_label, y_label), step, context, caption, reason)
 
     def log_confusion_matrix(
         self,
@@ -111,12 +112,13 @@ class Evaluations:
         sample_weight: Any = None,
         caption: str | None = None,
         context: Mapping[str, Any] | None = None,
+        reason: str | None = None,
     ) -> None:
         """Log a confusion matrix as data: of labels (n,), or `matrix` (K, K) of counts, a row for each true label."""
         from ledger.record import data_charts
 
         data = data_charts.confusion(y_true, y_pred, matrix, labels, sample_weight)
-        self._data(name, data, step, context, caption)
+        self._data(name, data, step, context, caption, reason)
 
     def log_histogram(
         self,
@@ -127,6 +129,7 @@ class Evaluations:
         *,
         caption: str | None = None,
         context: Mapping[str, Any] | None = None,
+        reason: str | None = None,
     ) -> None:
         """Log a histogram as data: values of any shape, in `bins` bins of equal width or between these edges.
 
@@ -134,7 +137,7 @@ class Evaluations:
         """
         from ledger.record import data_charts
 
-        self._data(name, data_charts.histogram(values, bins), step, context, caption)
+        self._data(name, data_charts.histogram(values, bins), step, context, caption, reason)
 
     def log_table(
         self,
@@ -145,11 +148,12 @@ class Evaluations:
         columns: Sequence[str] | None = None,
         caption: str | None = None,
         context: Mapping[str, Any] | None = None,
+        reason: str | None = None,
     ) -> None:
         """Log a table as data: a DataFrame (without its index), a list of mappings, or of lists under `columns`."""
         from ledger.record import data_charts
 
-        self._data(name, data_charts.table(rows, columns), step, context, caption)
+        self._data(name, data_charts.table(rows, columns), step, context, caption, reason)
 
     def log_importance(
         self,
@@ -161,23 +165,31 @@ class Evaluations:
         std: Any = None,
         caption: str | None = None,
         context: Mapping[str, Any] | None = None,
+        reason: str | None = None,
     ) -> None:
         """Log how much each feature matters as data: names and values (n,), with `std` their deviations."""
         from ledger.record import data_charts
 
-        self._data(name, data_charts.importance(names, values, std), step, context, caption)
+        self._data(name, data_charts.importance(names, values, std), step, context, caption, reason)
 
     def _data(
-        self, name: str, data: ChartData, step: int | None, context: Mapping[str, Any] | None, caption: str | None
+        self,
+        name: str,
+        data: ChartData,
+        step: int | None,
+        context: Mapping[str, Any] | None,
+        caption: str | None,
+        reason: str | None,
     ) -> None:
         from ledger.record import evaluating
 
-        self._chart(evaluating.chart(name, data, step, self._with_rank(context), caption))
+        call = evaluating.chart(name, data, step, self._with_rank(context), caption)
+        self._chart(call, calls.check_prose("reason", reason))
 
     def _with_rank(self, context: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         raise NotImplementedError
 
-    def _chart(self, call: calls.ChartCall) -> None:
+    def _chart(self, call: calls.ChartCall, reason: str | None = None) -> None:
         raise NotImplementedError
 
     def _evaluation(self, planned: Planned, reason: str | None) -> None:

@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 from ledger.errors import InvalidValue, warn
-from ledger.format import entries as form
+from ledger.format import json_style
 from ledger.record.pictures import Picture
 
 
@@ -18,7 +18,7 @@ def of_data(name: str, data: Any) -> Picture:
     A table's digest is the sha256 of the lines `NAME TAB dtype TAB digest` of its columns, in their order.
     """
     if isinstance(data, (str, os.PathLike)):
-        return _picture({"file": os.path.basename(os.fspath(data)), **_of_file(f"data {name!r}", data)})
+        return _picture({"file": os.path.basename(os.fspath(data)), **of_file(f"data {name!r}", data)})
     if hasattr(data, "columns") and hasattr(data, "items"):
         found = [(str(key), _of_array(f"column {str(key)!r} of data {name!r}", column)) for key, column in data.items()]
         lines = "".join(f"{key}\t{said['dtype']}\t{said['digest']}\n" for key, said in found)
@@ -53,13 +53,14 @@ def of_model(name: str, uri: str | None, path: Any) -> Picture:
         if said["uri"] != uri:
             warn(f"what looks like a secret in the uri of model {name!r} is left out")
     if path is not None:
-        said |= {"file": os.path.basename(os.fspath(path)), **_of_file(f"model {name!r}", path)}
+        said |= {"file": os.path.basename(os.fspath(path)), **of_file(f"model {name!r}", path)}
     if not said:
         raise InvalidValue(f"nothing is said of the model {name!r}", hint="give uri=, path= or both")
     return _picture(said)
 
 
-def _of_file(what: str, path: Any) -> dict[str, Any]:
+def of_file(what: str, path: Any) -> dict[str, Any]:
+    """Return sha256 and size of a file; raises InvalidValue saying `what` it is where it cannot be read."""
     where = os.fspath(path)
     try:
         with open(where, "rb") as file:
@@ -72,6 +73,6 @@ def _of_file(what: str, path: Any) -> dict[str, Any]:
 
 def _picture(said: dict[str, Any]) -> Picture:
     try:
-        return Picture(form.render(said), "json")
+        return Picture(json_style.render(said), "json")
     except UnicodeEncodeError:
         raise InvalidValue(f"a name is not valid Unicode: {said!r}") from None

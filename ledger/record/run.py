@@ -16,6 +16,7 @@ from ledger.git import place
 from ledger.record import annotations, calls, ending, pictures, seal, standing
 from ledger.record.attachments import Attachments
 from ledger.record.evaluations import Evaluations
+from ledger.record.histories import Histories
 from ledger.store import files, fold, journal, writer
 from ledger.store.tree import Tree
 
@@ -28,7 +29,7 @@ ROLL_BYTES = 64 << 20  # a journal of this size is sealed while the run goes on
 _open_runs = ending.open_runs
 
 
-class Run(Attachments, Evaluations):
+class Run(Attachments, Evaluations, Histories):
     """A run that this process writes to; made by `ledger.start`. Use it as a context manager, or call `finish()`.
 
     `owner` says that finishing closes the run; a process that joined one seals its own rows and leaves it open.
@@ -163,11 +164,12 @@ class Run(Attachments, Evaluations):
         """Log one metric; see `log`."""
         self.log({name: value}, step, context=context)
 
-    def _chart(self, call: calls.ChartCall) -> None:
+    def _chart(self, call: calls.ChartCall, reason: str | None = None) -> None:
         with self._lock:
             self._alive()
             if (fields := self._stored_chart(call)) is not None:
                 self._writer.chart(fields)
+        self._without_reason(reason)
 
     def _stored_chart(self, call: calls.ChartCall) -> dict[str, Any] | None:
         """Store the bytes of a chart; None where that cannot be done, which is said."""
@@ -208,6 +210,9 @@ class Run(Attachments, Evaluations):
             self._writer.bundle(rows, charts, kept)
             if self._writer.end > self._roll_at:
                 self._roll()
+        self._without_reason(reason)
+
+    def _without_reason(self, reason: str | None) -> None:
         if reason is not None:
             warn(f"the reason is not kept: the run {self.id} is open, and rows have one only where they come late")
 
@@ -384,3 +389,7 @@ class DisabledRun(Run):
     log_summary = log_metric = log_chart = log_text = log_file = log_params = tag = note = finish = log
     log_predictions = log_data = log_model = log
     log_curve = log_confusion_matrix = log_histogram = log_table = log_importance = _evaluation = log
+
+    def log_history(self, history: Any, **kwargs: Any) -> Any:
+        """Do nothing; give the history back."""
+        return history

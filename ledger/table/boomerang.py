@@ -8,14 +8,16 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ledger.errors import InvalidValue, NoSuchMetric, NoSuchRun, counted
+from ledger.errors import InvalidFilter, InvalidValue, NoSuchMetric, NoSuchRun, counted
 from ledger.store.state import RunState
-from ledger.table import splits
+from ledger.table import columns, splits
 from ledger.table.compare import canonical_names
 from ledger.table.generalization import Generalization, generalization, mean_of
 
 if TYPE_CHECKING:
     from ledger.schema import Schema
+
+PANELS_MOST = 12
 
 
 class Point(NamedTuple):
@@ -38,6 +40,14 @@ class Model(NamedTuple):
     failed: list[str]
 
 
+class Panel(NamedTuple):
+    """Models that have one thing in common, such as their group: what it is, their ids, which generalizes best."""
+
+    value: Any
+    runs: list[str]
+    best: str | None
+
+
 class Axis(NamedTuple):
     """The metric of an axis: its name, its goal, and the limit that every split has to keep (None: none)."""
 
@@ -56,7 +66,7 @@ class Boomerang(NamedTuple):
     """What is drawn: the models that are kept, the best of their worst splits first; the others; the best one's id.
 
     The best generalizes best: it has the least index of those whose worst split is no worse than the median one, since
-    a model that is equally bad everywhere generalizes, too.
+    a model that is equally bad everywhere generalizes, too. `by` says what the panels are about, where there are any.
     """
 
     x: Axis
@@ -66,6 +76,9 @@ class Boomerang(NamedTuple):
     removed: list[Model]
     best: str | None
     notices: list[str]
+    by: str | None = None
+    panels: Sequence[Panel] = ()
+    log_x: bool = False
 
     @property
     def said(self) -> str:
@@ -75,15 +88,21 @@ class Boomerang(NamedTuple):
     @property
     def headings(self) -> list[str]:
         """The columns of the points."""
-        return ["run", "name", "split", "fold", self.x.metric, self.y.metric, "kept"]
+        by = [] if self.by is None else [f"by {self.by}"]
+        return ["run", "name", "split", "fold", self.x.metric, self.y.metric, "kept", *by]
 
     def rows(self) -> list[list[Any]]:
-        """Return the points of all models, a row each, those of folds after the mean."""
+        """Return the points of all models, a row each, those of folds after the mean; and the panels."""
         return [
-            [model.run, model.name, point.split, point.fold, point.x, point.y, not model.failed]
+            [model.run, model.name, point.split, point.fold, point.x, point.y, not model.failed, *self._of(model)]
             for model in [*self.models, *self.removed]
             for point in [*model.points, *model.folds]
         ]
+
+    def _of(self, model: Model) -> list[str | None]:
+        if self.by is None:
+            return []
+        return [", ".join(spelled(panel.value) for panel in self.panels if model.run in panel.runs) or None]
 
     def to_json(self) -> dict[str, Any]:
         """Return the object of `plot boomerang --json`."""
@@ -97,7 +116,18 @@ class Boomerang(NamedTuple):
         if self.best is not None:
             shown["best"] = self.best
         shown["models"] = [_model_json(model) for model in [*self.models, *self.removed]]
+        if self.by is not None:
+            shown["by"] = self.by
+            shown["panels"] = [
+                {"value": panel.value, "runs": panel.runs} | ({} if panel.best is None else {"best": panel.best})
+                for panel in self.panels
+            ]
         return shown
+
+
+def spelled(value: Any) -> str:
+    """Return the value of a panel as text: 0.5, true, sgd."""
+    return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _model_json(model: Model) -> dict[str, Any]:
@@ -124,12 +154,16 @@ def boomerang(
     min_score: float | None = None,
     max_loss: float | None = None,
     on: str | None = None,
+    by: str | None = None,
+    log_x: bool = False,
 ) -> Boomerang:
     """Return the boomerang of runs, of their last values on each split.
 
     Unasked x is the first of loss, log_loss, rmse and mse, and y the first of accuracy, roc_auc and r2, that a run has
     on two splits. A model is left out where a split (`on`: this split alone) is beyond a limit, the metric's goal
-    deciding which way, or has no number. Raises NoSuchMetric, InvalidValue, and NoSuchRun where no model is left.
+    deciding which way, or has no number. `by` makes panels: of a field such as `group`, of `tag` (a model is in the
+    panel of each of its tags) or of a param. Raises NoSuchMetric, InvalidValue, InvalidFilter for an unknown `by`, and
+    NoSuchRun where no model is left.
     """
     for name, value in (("min_score", min_score), ("max_loss", max_loss)):
         if value is not None and not math.isfinite(value):
@@ -158,7 +192,44 @@ def boomerang(
     if not kept:
         raise NoSuchRun(f"none left: {_said(x_axis, y_axis, 0, removed)}", hint="loosen --min-score or --max-loss")
     notices = [f"left out, without {across} and {up} on a split: {_some(without)}"] if without else []
-    return Boomerang(x_axis, y_axis, split, kept, removed, _best(kept), notices + _one_sided(values, across, up))
+    notices += _one_sided(values, across, up)
+    if log_x:
+        notices += _not_positive(kept)
+    panels, said = ([], []) if by is None else _panels(kept, states, schema, by)
+    return Boomerang(x_axis, y_axis, split, kept, removed, _best(kept), notices + said, by, panels, log_x)
+
+
+def _panels(
+    kept: Sequence[Model], states: Sequence[RunState], schema: "Schema", by: str
+) -> tuple[list[Panel], list[str]]:
+    """Return the panels of models that are kept, in the order of their values; and which models are in none."""
+    column = columns.parse(by, heading=False)
+    if column.kind == "metric" and any(columns.param(state.params, column.text) is not None for state in states):
+        column = columns.parse(f"params.{column.text}", heading=False)
+    if column.kind == "metric":
+        hint = "group, tag, name, author, branch, or a param: params.NAME"
+        raise InvalidFilter(f"no model has a param {by!r}, nor is it a field of runs", hint=hint)
+    columns.check([column], states, schema)
+    of = {state.id: columns.value(column, state, schema) for state in states}
+    members: dict[Any, list[Model]] = {}
+    alone = []
+    for model in kept:
+        found = of[model.run] if column.kind == "tag" else [of[model.run]]
+        values = [value for value in found if value is not None]
+        for value in values:
+            plain = isinstance(value, str | int | float) and not isinstance(value, bool)
+            members.setdefault(value if plain else spelled(value), []).append(model)
+        alone += [] if values else [model.name]
+    if not members:
+        raise InvalidFilter(f"none of these models has a {by}", hint="see: ledger ls --columns name,group,tag")
+    notices = [f"in no panel, without {by}: {_some(alone)}"] if alone else []
+    if len(members) > PANELS_MOST:
+        notices.append(f"{PANELS_MOST} of {len(members)} panels shown, those of the best models")
+        members = dict(list(members.items())[:PANELS_MOST])
+    numbers = sorted(value for value in members if not isinstance(value, str))
+    texts = sorted((value for value in members if isinstance(value, str)), key=columns.natural)
+    panels = [Panel(v, [m.run for m in members[v]], _best(members[v])) for v in [*numbers, *texts]]
+    return panels, notices
 
 
 def _axes(values: list[splits.Values], x: str | None, y: str | None) -> tuple[str, str]:
@@ -229,6 +300,12 @@ def _one_sided(values: dict[str, splits.Values], across: str, up: str) -> list[s
         if alone:
             notices.append(f"not drawn: {', '.join(alone)}, which has {have} but no {lack}")
     return notices
+
+
+def _not_positive(models: Sequence[Model]) -> list[str]:
+    """Say which models have points that a logarithmic axis has no place for."""
+    names = [model.name for model in models if any(point.x <= 0 for point in model.points)]
+    return [f"not drawn on a logarithmic axis: what is not positive of {_some(names)}"] if names else []
 
 
 def _where(values: dict[str, splits.Values], metric: str) -> str:

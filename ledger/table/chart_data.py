@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ledger.errors import DamagedFile, LedgerError, NoSuchChart, UsageError, counted
+from ledger.evaluate import thinning
+from ledger.format import charts as form
 from ledger.format.names import metric_key
 from ledger.format.values import Undefined
 from ledger.store.state import Chart, RunState
@@ -35,6 +37,7 @@ _NUMBERS = {
 _TEXTS = {"confusion": ("true", "predicted"), "importance": ("name",)}
 _COMPUTED = {"histogram": "residual_histogram"}  # what a kind is called in an evaluation where it is not its name
 _NOT_COMPUTED = frozenset({"importance"})
+_DRAWN_MAX = 1e150
 _SAME = {"valid": "val", "validation": "val", "dev": "val", "eval": "val"}
 
 
@@ -61,7 +64,7 @@ class Series(NamedTuple):
     def fact(self, name: str) -> float | None:
         """Return a fact that is a number which can be drawn, or None."""
         found = finite(self.facts.get(name))
-        return found if found is None or abs(found) < 1e150 else None
+        return found if found is None or abs(found) < _DRAWN_MAX else None
 
     @property
     def labels(self) -> list[Any]:
@@ -221,14 +224,28 @@ def _held(state: RunState, source: Source, kind: str, asked: Asked) -> _Held:
         if plain or (asked.chart is not None and asked.chart in (key, chart.name, where.metric)):
             charts.setdefault(where.split, []).append(chart)
     if not charts and asked.chart is None and known:
-        kinds = definitions.kinds(source.tree, known)
-        for chart in known:
+        for chart in _of_kind(known, source, kind):
             where = place(metric_key(chart.name, chart.context))
-            if kinds.get(chart.blob) == kind and where.fold is None and not where.rest:
+            if where.fold is None and not where.rest:
                 charts.setdefault(where.split, []).append(chart)
     computed = [] if kind in _NOT_COMPUTED or asked.chart is not None else state.predictions
     predicted = dict.fromkeys(_same(found.split) for found in computed)
     return _Held(state, source, charts, [split for split in predicted if split not in charts])
+
+
+def _of_kind(known: Sequence[Chart], source: Source, kind: str) -> list[Chart]:
+    """Return the charts of a kind; read is one of each series that may be, those of evaluations are known by name."""
+    series: dict[tuple[str, str], Chart] = {(chart.name, chart.context or ""): chart for chart in known}
+    evaluations = form.of_evaluations(series)
+    other = {
+        (prefix + name, context)
+        for (prefix, context), names in evaluations.items()
+        for name in names
+        if form.EVALUATION[name] != kind
+    }
+    kinds = definitions.kinds(source.tree, [chart for key, chart in series.items() if key not in other])
+    found = {key for key, chart in series.items() if kinds.get(chart.blob) == kind}
+    return [chart for chart in known if (chart.name, chart.context or "") in found]
 
 
 def _same(split: str | None) -> str | None:
@@ -261,7 +278,9 @@ def _none(held: Sequence[_Held], kind: str, chart: str | None) -> NoSuchChart:
     what = f"chart {chart!r}" if chart is not None else f"{kind} data"
     who = f"the run {held[0].state.id} has no {what}" if len(held) == 1 else f"none of these runs has {what}"
     those = ("it has " if len(held) == 1 else "they have ") + (", ".join(list(found)[:12]) or "no charts that are data")
-    hint = "such charts are kept by run.evaluate" if not found else f"another name: ledger plot {kind} --chart NAME"
+    kept = f"run.log_{kind}" if kind in _NOT_COMPUTED else "run.evaluate"
+    named = f"another name: ledger plot {kind.replace('_', '-')} --chart NAME"
+    hint = named if found else f"such charts are kept by {kept}"
     return NoSuchChart(f"{who}; {those}", hint=hint)
 
 
@@ -312,7 +331,11 @@ def _computed(one: _Held, kind: str, split: str | None, step: int | None) -> Ser
         raise NoSuchChart(f"{who}: {error.message}", hint=error.hint or hint) from None
     chart = found.charts.get(kind) or found.charts.get(_COMPUTED.get(kind, kind))
     if chart is None:
-        raise NoSuchChart(f"{who}: they are a {found.kind} evaluation, with {', '.join(found.charts)}", hint=hint)
+        raise NoSuchChart(
+            f"{who}: they are a {found.kind} evaluation, with {', '.join(found.charts)}",
+            hint=f"what is undefined, and why: ledger evaluate {one.state.id}",
+        )
+    chart = thinning.thinned(chart)  # as it would be stored: a picture shows no more of a million vertices
     return _checked(Series(one.state.id, one.state.name, _called(kind, split), chart.columns, chart.facts), kind)
 
 
@@ -345,6 +368,11 @@ def _checked(series: Series, kind: str) -> Series:
     edges = [series.columns[name] for name in ("low", "high") if name in _NUMBERS[kind]]
     if edges and not all(_finite_and_less(low, high) for low, high in zip(*edges, strict=True)):
         raise DamagedFile(f"{who}: its edges do not ascend", hint=f"ledger charts {series.run} {series.chart}")
+    if any(abs(edge) > _DRAWN_MAX for ends in edges for edge in ends):
+        raise UsageError(
+            f"the chart {series.chart} of {series.run} has edges beyond {_DRAWN_MAX:g}, more than a picture can show",
+            hint=f"ledger evaluate {series.run}",
+        )
     if not any(len(values) for values in series.columns.values()):
         raise NoSuchChart(f"the chart {series.chart} of {series.run} has no points", hint=f"ledger charts {series.run}")
     return series

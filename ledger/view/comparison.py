@@ -7,7 +7,9 @@ cells; `rows.py` lays them out.
 from collections.abc import Sequence
 from typing import Any
 
+from ledger.format.charts import DEFINITIONS
 from ledger.view import numbers
+from ledger.view.charts import folded, with_names
 from ledger.view.rows import Cell, clean, display_width, format_value, markdown_table, paint, render_table, shorten
 from ledger.view.text import metric_heading
 
@@ -74,10 +76,8 @@ def render_comparison(
     body = _facing("param", [row.name for row in shown], names, cells, "h", color, width) if shown else ""
     if equal:
         body += paint(f"({numbers.plural(equal, 'param')} equal)", "dim", color) + "\n"
-    charts = [_chart_row(row, ids, names) for row in comparison.charts]
     sections += [body] if body else []
-    if charts:
-        sections.append(render_table(["chart", "pictures", "runs"], charts, align="LL", color=color, width=width))
+    sections += _chart_tables(comparison.charts, ids, names, color, width)
     return "\n".join(sections) if sections else "nothing to compare: no metrics, params or charts\n"
 
 
@@ -130,8 +130,36 @@ def _differs(row: Any, ids: list[str]) -> bool:
     return len({_param(row, run) for run in ids}) > 1
 
 
-def _chart_row(row: Any, ids: list[str], names: list[str]) -> list[str]:
-    """Say which runs have a chart, and whether their pictures are the same."""
-    holders = [name for name, run in zip(names, ids, strict=True) if run in row.runs]
-    pictures = "-" if len(holders) < 2 else "equal" if row.equal else "differ"
-    return [row.name, pictures, "all" if len(holders) == len(ids) else ", ".join(holders)]
+def _chart_tables(charts: Sequence[Any], ids: list[str], names: list[str], color: bool, width: int | None) -> list[str]:
+    """Say which runs have a chart, and whether their pictures are the same; a row for those of one evaluation."""
+    where = folded(row.name for row in charts)
+    single = [[row.name, _pictures([row]), _holders(row.runs, ids, names)] for row in charts if row.name not in where]
+    found: dict[tuple[str, tuple[str, ...]], dict[str, Any]] = {}
+    by_name = {row.name: row for row in charts}
+    for key, (label, name) in where.items():
+        if name != DEFINITIONS:
+            found.setdefault((label, tuple(by_name[key].runs)), {})[name] = by_name[key]
+    rows = [
+        [label, _pictures(list(held.values())), _holders(list(runs), ids, names)]
+        for (label, runs), held in found.items()
+    ]
+    texts = []
+    if single:
+        texts.append(render_table(["chart", "pictures", "runs"], single, align="LL", color=color, width=width))
+    if rows:
+        headings = ["evaluation", "pictures", "runs"]
+        texts.append(with_names(headings, rows, [list(held) for held in found.values()], "LLl", color, width))
+    return texts
+
+
+def _holders(runs: Sequence[str], ids: list[str], names: list[str]) -> str:
+    held = [name for name, run in zip(names, ids, strict=True) if run in runs]
+    return "all" if len(held) == len(ids) else ", ".join(held)
+
+
+def _pictures(rows: Sequence[Any]) -> str:
+    """Say whether those who have some charts, the same runs each of them, have equal ones."""
+    if len(rows[0].runs) < 2:
+        return "-"
+    differing = sum(not row.equal for row in rows)
+    return "equal" if not differing else "differ" if differing == len(rows) else f"{differing} of {len(rows)} differ"

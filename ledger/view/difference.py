@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ledger.view import numbers
+from ledger.view.charts import folded, with_names
 from ledger.view.comparison import run_headings
 from ledger.view.rows import Cell, clean, format_value, markdown, markdown_table, paint, render_table
 from ledger.view.text import metric_heading
@@ -53,9 +54,7 @@ def render_diff(
         if more := len(files) - len(lines):
             sections[-1] += paint(f"(and {numbers.plural(more, 'more file')}: see --json)", "dim", color) + "\n"
     words = ["added", "removed", "changed", *(["same"] if show_all else [])]
-    changed = [[str(chart), word] for word in words for chart in charts.get(word) or ()]
-    if changed:
-        sections.append(render_table(["chart", "change"], changed, align="L", color=color, width=width))
+    sections += _chart_tables(charts, words, color, width)
     counts = (
         (len(diff.get("metrics") or ()) - len(rows), "metric"),
         (0 if show_all else len(charts.get("same") or ()), "chart"),
@@ -64,6 +63,26 @@ def render_diff(
     if same:
         sections.append(paint(f"({' and '.join(same)} the same)", "dim", color) + "\n")
     return "\n".join(sections)
+
+
+def _chart_tables(
+    charts: Mapping[str, Sequence[Any]], words: Sequence[str], color: bool, width: int | None
+) -> list[str]:
+    """Write what became of charts, a row for each, or for those of one evaluation of which the same is true."""
+    evaluations = folded(str(chart) for names in charts.values() for chart in names)
+    changes = {str(chart): word for word in words for chart in charts.get(word) or ()}
+    single = [[chart, word] for chart, word in changes.items() if chart not in evaluations]
+    found: dict[tuple[str, str], list[str]] = {}
+    for chart, (label, name) in evaluations.items():
+        if chart in changes:
+            found.setdefault((label, changes[chart]), []).append(name)
+    texts = []
+    if single:
+        texts.append(render_table(["chart", "change"], single, align="L", color=color, width=width))
+    if found:
+        rows = [list(key) for key in found]
+        texts.append(with_names(["evaluation", "change"], rows, list(found.values()), "LL", color, width))
+    return texts
 
 
 def diff_markdown(diff: Mapping[str, Any], goals: Mapping[str, str | None] | None = None) -> str:

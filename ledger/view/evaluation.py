@@ -8,8 +8,10 @@ from typing import Any
 from ledger.format.goals import known_goal
 from ledger.format.names import parse_key
 from ledger.view import numbers
+from ledger.view.charts import chart_key
+from ledger.view.labels import coverage_line
 from ledger.view.rows import Cell, clean, markdown_table, paint, render_table
-from ledger.view.text import chart_key, metric_heading
+from ledger.view.text import metric_heading
 
 
 def render_evaluation(found: Any, *, color: bool = False, width: int | None = None) -> str:
@@ -18,13 +20,15 @@ def render_evaluation(found: Any, *, color: bool = False, width: int | None = No
     align = "L" + "." * (len(headings) - 1)
     table = render_table(headings, rows, align=align, color=color, width=width)
     reasons = [paint(clean(reason), "dim", color) + "\n" for reason in _reasons(found)]
-    return paint(clean(_title(found)), "bold", color) + "\n\n" + table + "".join(reasons)
+    labels = "" if found.labels is None else coverage_line(found.labels) + "\n"
+    return paint(clean(_title(found)), "bold", color) + "\n" + labels + "\n" + table + "".join(reasons)
 
 
 def evaluation_markdown(found: Any) -> str:
     """Write the same as a Markdown table."""
     headings, rows = _cells(found)
-    return markdown_table(headings, rows, "l" + "r" * (len(headings) - 1))
+    labels = "" if found.labels is None else coverage_line(found.labels) + "\n\n"
+    return labels + markdown_table(headings, rows, "l" + "r" * (len(headings) - 1))
 
 
 def evaluation_values(found: Any) -> tuple[list[str], list[list[Any]]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ledger.table.columns import flatten, metric_order
 from ledger.view import numbers
-from ledger.view.document import read_context
+from ledger.view.charts import render_charts, render_predictions
 from ledger.view.rows import (
     Cell,
     clean,
@@ -26,7 +26,6 @@ __all__ = [
     "Cell",
     "clean",
     "display_width",
-    "render_charts",
     "render_run",
     "render_runs",
     "render_table",
@@ -200,54 +199,3 @@ def _metric_table(metrics: Mapping[str, Any], schema: Any, color: bool, width: i
         rows.append([Cell(texts[h], "best" if h == "best" and best is not None else None) for h in headings])
     align = "".join(_METRIC_ALIGN.get(h, "r") for h in headings)
     return render_table(headings, rows, align=align, color=color, width=width)
-
-
-def render_charts(
-    charts: Sequence[Any], kinds: Mapping[str, str] | None = None, *, color: bool = False, width: int | None = None
-) -> str:
-    """Write a row per chart name of `charts` (as in a run's state): its steps, media type, size in all, newest blob.
-
-    `kinds` are the kinds of chart data by blob; where there are any, they have a column.
-    """
-    series: dict[tuple[str, str], list[Any]] = {}
-    for chart in charts:
-        series.setdefault((chart.name, chart.context or ""), []).append(chart)
-    rows = []
-    for (name, context), shown in sorted(series.items()):
-        newest = max(shown, key=lambda c: (c.step is None, c.step or 0, c.time, c.blob))
-        size = numbers.size(sum(c.bytes for c in shown))
-        media = ", ".join(sorted({c.media_type for c in shown}))
-        kind = [(kinds or {}).get(newest.blob, "-")] if kinds else []
-        rows.append([chart_key(name, context), *kind, _steps([c.step for c in shown]), media, size, newest.blob[:12]])
-    headings = ["chart", *(["data"] if kinds else []), "step", "media type", "size", "blob"]
-    align = "LLrlrL" if kinds else "LrlrL"
-    return render_table(headings, rows, align=align, color=color, width=width)
-
-
-def render_predictions(predictions: Sequence[Any], *, color: bool = False, width: int | None = None) -> str:
-    """Write a row per set of predictions (as in a run's state): split, step, rows, and its columns with their types."""
-    rows = [
-        [
-            chart_key(found.split or "-", found.context),
-            _steps([] if found.step is None else [found.step]),
-            str(found.rows),
-            ", ".join(f"{name} {column.dtype}" for name, column in found.columns.items()),
-        ]
-        for found in predictions
-    ]
-    return render_table(["predictions", "step", "rows", "columns"], rows, align="LrrL", color=color, width=width)
-
-
-def chart_key(name: str, context: str | None) -> str:
-    """Write a chart's name with its context: `confusion{fold=1}`."""
-    found = read_context(context)
-    if not isinstance(found, dict):
-        return f"{name}{{{found}}}" if found else name
-    return name + "{" + ",".join(f"{key}={format_value(value)}" for key, value in found.items()) + "}"
-
-
-def _steps(steps: Sequence[int | None]) -> str:
-    known = sorted(step for step in steps if step is not None)
-    if not known:
-        return "-"
-    return str(known[0]) if len(known) == 1 else f"{known[0]}–{known[-1]} ({len(known)})"

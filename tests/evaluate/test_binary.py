@@ -12,6 +12,7 @@ from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 
 from ledger import Undefined
+from ledger.errors import InvalidValue
 from ledger.evaluate import ChartData, Evaluation, check, compute, conclude, evaluate, new_states
 
 Array = np.ndarray[Any, Any]
@@ -346,3 +347,34 @@ def test_nothing_stops_half_way(data: list[tuple[int | None, float, float]], thr
     found = evaluate(truth, y_score=scores, sample_weight=weight, kind="binary", threshold=threshold)
     assert len(found.values) == 19
     assert all(isinstance(value, Undefined) or math.isfinite(value) for _, _, value in found.values)
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        [1e308, -1e308, 0.0],
+        [1.7e308, 1.7e308, 1.7e308],
+        [-5e-324, 0.0, 1.0],
+        [1e16, 1e16 + 2, 1e16 + 4],
+        [1e17, 1e17, 1e17],
+        [-3.0, -3.0, -3.0],
+    ],
+)
+def test_the_charts_of_scores_at_the_ends_of_float64(scores: list[float]) -> None:
+    """Bars ascend and hold every row; thresholds lie between the least and the greatest score."""
+    charts = evaluate([0, 1, 1], y_score=scores, kind="binary").charts
+    columns = charts["histogram"].columns
+    assert (columns["low"] < columns["high"]).all()
+    assert np.isfinite([columns["low"], columns["high"]]).all()
+    assert columns["low"][0] <= min(scores) <= max(scores) <= columns["high"][-1]
+    assert (columns["negative"].sum(), columns["positive"].sum()) == (1, 2)
+    grid = charts["threshold"].columns["threshold"]
+    assert (grid >= min(scores)).all()
+    assert (grid <= max(scores)).all()
+
+
+@pytest.mark.parametrize("bins", [0, -1, True, 2.5, "ten", 10**9])
+def test_bins_that_are_refused(bins: Any) -> None:
+    """A number of bins that there cannot be is an error, not a machine without memory."""
+    with pytest.raises(InvalidValue, match="bins must be a whole number above 0 and at most 10000"):
+        evaluate([0, 1], y_score=[0.1, 0.9], bins=bins)

@@ -251,6 +251,19 @@ def test_what_is_refused(kind: str, truth: Any, more: dict[str, Any], message: s
         check(kind, truth, **more)
 
 
+class Graph:
+    """A tensor that cannot become an array."""
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise RuntimeError("call detach() first")
+
+
+def test_what_cannot_become_an_array_is_refused() -> None:
+    """Whatever its own code raises is told, in the error of any other input."""
+    with pytest.raises(InvalidValue, match=r"y_true is no array: call detach\(\) first"):
+        evaluate(Graph(), y_score=[0.1, 0.2])
+
+
 def test_scores_given_as_predictions_are_told_so() -> None:
     """The commonest slip has a hint."""
     with pytest.raises(InvalidValue, match=r"y_pred has 0.2, .*\nscores are given as y_score="):

@@ -94,7 +94,7 @@ def test_options_reach_the_metric() -> None:
     assert compute("fbeta", TRUTH, LABELS, beta=0.5) == pytest.approx(sk.fbeta_score(TRUTH, LABELS, beta=0.5))
     with pytest.raises(UsageError, match=r"(?s)kind binary has no option 'betta'.*threshold, bins, beta"):
         compute("fbeta", TRUTH, LABELS, betta=0.5)
-    with pytest.raises(InvalidValue, match="bins must be a whole number above 0, not 0"):
+    with pytest.raises(InvalidValue, match="bins must be a whole number above 0 and at most 10000, not 0"):
         evaluate(TRUTH, y_score=SCORES, bins=0)
     with pytest.raises(InvalidValue, match="beta must be a number above 0, not 'two'"):
         evaluate(TRUTH, y_score=SCORES, beta="two")
@@ -335,6 +335,35 @@ def test_an_entry_point_is_loaded_when_its_name_is_asked_for(tmp_path: Any, monk
     assert "sum_gap" not in [name for name, _, _ in evaluate(TRUTH, LABELS).values]
     assert compute("sum_gap", [0, 1, 1], [1, 1, 1]) == 1.0
     assert "sum_gap" in lookup._added
+
+
+@pytest.mark.parametrize(
+    ("module", "points", "said"),
+    [
+        ("", {"a": "metric_{}:nothing"}, "cannot be loaded: AttributeError: "),
+        ("", {"a": "absent_{}:gap"}, "cannot be loaded: ModuleNotFoundError: No module named 'absent_"),
+        ("1 / 0", {"a": "metric_{}:gap"}, "cannot be loaded: ZeroDivisionError: division by zero"),
+        ("gap = 3", {"a": "metric_{}:gap"}, "is neither a function nor a class"),
+        ("def gap(y_true, y_pred): return 1.0", {"a": "metric_{}:gap", "b": "metric_{}:other"}, "2 installed packages"),
+    ],
+    ids=["no such name", "no such module", "fails", "no metric", "offered twice"],
+)
+def test_an_entry_point_that_is_broken_is_an_error_that_names_it(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch, request: Any, module: str, points: dict[str, str], said: str
+) -> None:
+    """Whatever the package's own code does; the metrics that do not come from it are there as before."""
+    number = str(abs(hash(request.node.name)) % 10**8)
+    (tmp_path / f"metric_{number}.py").write_text(module + "\n")
+    for package, point in points.items():
+        info = tmp_path / f"package_{package}-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: package-{package}\nVersion: 1\n")
+        (info / "entry_points.txt").write_text(f"[ledger.metrics]\nbroken_gap = {point.format(number)}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UsageError, match=said) as raised:
+        compute("broken_gap", [0, 1, 1], [1, 1, 1])
+    assert "broken_gap" in raised.value.message
+    assert compute("accuracy", [0, 1, 1], [1, 1, 1]) == pytest.approx(2 / 3)
 
 
 class Merging(Hits):

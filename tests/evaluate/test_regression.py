@@ -300,7 +300,8 @@ def test_the_histogram_of_residuals_holds_every_row_once(truth: np.ndarray) -> N
     """Its bins follow one another from the least to the greatest residual and add up to all rows."""
     found = regression(truth, np.zeros(len(truth))).charts["residual_histogram"]
     low, high, count = found.columns.values()
-    assert (low[0], high[-1]) == (truth.min(), truth.max())
+    half = 0.5 if truth.min() == truth.max() else 0.0  # one bin about residuals that are all alike
+    assert (low[0], high[-1]) == (truth.min() - half, truth.max() + half)
     assert low[1:].tolist() == high[:-1].tolist()
     assert 1 <= len(count) <= 100
     if len(count) > 1:
@@ -342,3 +343,25 @@ def test_names_and_aliases() -> None:
     states = new_states("regression")
     states.update(check("regression", truth, predicted))
     assert {d["version"] for d in conclude("regression", states).definitions.values()} == {1}
+
+
+@pytest.mark.parametrize(
+    ("truth", "predicted"),
+    [([1.0, 2.5, 4.0], [1.0, 2.5, 4.0]), ([0.0, 0.0], [1e17, 1e17 + 16]), ([3.0, 3.0], [1.0, 1.0])],
+    ids=["perfect", "neighbours", "constant"],
+)
+def test_the_histogram_of_residuals_that_are_alike(truth: list[float], predicted: list[float]) -> None:
+    """Its edges ascend, as those of any: a perfect model's has one bin about 0."""
+    columns = regression(truth, predicted).charts["residual_histogram"].columns
+    assert (columns["low"] < columns["high"]).all()
+    assert columns["count"].sum() == len(truth)
+    residuals = np.subtract(truth, predicted)
+    assert columns["low"][0] <= residuals.min() <= residuals.max() <= columns["high"][-1]
+
+
+@pytest.mark.parametrize("keep", [-1, True, 1.5, "all"])
+def test_a_number_of_rows_to_keep_that_is_none(keep: Any) -> None:
+    """It is refused; 0 keeps none, and what needs rows is undefined."""
+    with pytest.raises(InvalidValue, match="keep must be a whole number of rows"):
+        regression([1.0, 2.0], [1.0, 2.0], keep=keep)
+    assert isinstance(regression([1.0, 2.0], [1.0, 2.0], keep=0)["median_ae"], Undefined)

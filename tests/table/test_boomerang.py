@@ -4,9 +4,10 @@ import math
 import random
 from typing import Any
 
+import msgspec
 import pytest
 
-from ledger.errors import InvalidValue, NoSuchMetric, NoSuchRun
+from ledger.errors import InvalidFilter, InvalidValue, NoSuchMetric, NoSuchRun
 from ledger.schema import EMPTY, Metric, Schema
 from ledger.store.state import RunState, Summary
 from ledger.table.boomerang import Boomerang, boomerang
@@ -196,6 +197,79 @@ def test_folds_are_one_model_with_its_mean() -> None:
     # Ranges 0.2, 0.3 and 0.1: mean 0.2, standard deviation 0.1, t(0.975, 2) = 4.302653.
     assert one.generalization.value == pytest.approx(0.2)
     assert one.generalization.half_width == pytest.approx(4.302652729749464 * 0.1 / math.sqrt(3))
+
+
+def grouped(name: str, group: str | None, tags: list[str], params: dict[str, Any], test: float = 0.8) -> RunState:
+    """A model with a group, tags and params."""
+    return msgspec.structs.replace(model(name, (0.1, 0.9), (0.2, test)), group=group, tags=tags, params=params)
+
+
+BY = [
+    grouped("a", "trees", ["x", "y"], {"depth": 10, "model": {"kind": "b"}, "on": True}, 0.85),
+    grouped("b", "trees", ["y"], {"depth": 2, "model": {"kind": "a"}}, 0.88),
+    grouped("c", "linear", [], {"depth": 2.5, "model": {"kind": "b"}, "on": False}, 0.7),
+    grouped("d", None, [], {}, 0.6),
+]
+
+
+@pytest.mark.parametrize(
+    ("by", "panels", "notice"),
+    [
+        ("group", {"linear": ["C"], "trees": ["B", "A"]}, "in no panel, without group: d"),
+        ("tag", {"x": ["A"], "y": ["B", "A"]}, "in no panel, without tag: c, d"),
+        ("params.depth", {2: ["B"], 2.5: ["C"], 10: ["A"]}, "in no panel, without params.depth: d"),
+        ("depth", {2: ["B"], 2.5: ["C"], 10: ["A"]}, "in no panel, without depth: d"),
+        ("model.kind", {"a": ["B"], "b": ["A", "C"]}, "in no panel, without model.kind: d"),
+        ("on", {"false": ["C"], "true": ["A"]}, "in no panel, without on: b, d"),
+        ("name", {"a": ["A"], "b": ["B"], "c": ["C"], "d": ["D"]}, None),
+    ],
+)
+def test_panels_have_one_thing_in_common(by: str, panels: dict[Any, list[str]], notice: str | None) -> None:
+    """In the order of the values, the best model of each first; who has no value is in none, and said."""
+    found = boomerang(BY, EMPTY, by=by)
+    assert {panel.value: panel.runs for panel in found.panels} == panels
+    assert list(panels) == [panel.value for panel in found.panels]
+    assert found.notices == ([notice] if notice else [])
+    assert found.by == by
+
+
+def test_each_panel_has_a_best_of_its_own() -> None:
+    """Of two or more; what is left out by a limit is in no panel."""
+    found = boomerang(BY, EMPTY, by="group", min_score=0.65)
+    assert {panel.value: panel.best for panel in found.panels} == {"linear": None, "trees": "B"}
+    assert (found.best, found.notices) == ("B", [])
+    assert found.to_json()["panels"] == [
+        {"value": "linear", "runs": ["C"]}, {"value": "trees", "runs": ["B", "A"], "best": "B"},
+    ]  # fmt: skip
+    assert found.headings[-1] == "by group"
+    assert {row[0]: row[-1] for row in found.rows()} == {"A": "trees", "B": "trees", "C": "linear", "D": None}
+    tagged = boomerang(BY, EMPTY, by="tag")
+    assert {row[0]: row[-1] for row in tagged.rows()} == {"A": "x, y", "B": "y", "C": None, "D": None}
+
+
+def test_panels_of_what_no_model_has_are_refused() -> None:
+    """A metric is nothing to be told apart by; a param that is nowhere, a group that nobody has."""
+    with pytest.raises(InvalidFilter, match="no model has a param 'accuracy'"):
+        boomerang(BY, EMPTY, by="accuracy")
+    with pytest.raises(InvalidFilter, match="no run here has a parameter 'deph'") as caught:
+        boomerang(BY, EMPTY, by="params.deph")
+    assert str(caught.value.hint).startswith("the nearest known: params.depth")
+    with pytest.raises(InvalidFilter, match="none of these models has a group"):
+        boomerang(BY[3:], EMPTY, by="group")
+
+
+def test_of_too_many_panels_those_of_the_best_models_are_shown() -> None:
+    """Twelve fit on a page; how many are left out is said."""
+    models = [grouped(f"m{i:02}", f"g{i % 20}", [], {}, 0.5 + i / 100) for i in range(40)]
+    found = boomerang(models, EMPTY, by="group")
+    assert [panel.value for panel in found.panels] == [f"g{i}" for i in range(8, 20)]
+    assert found.notices == ["12 of 20 panels shown, those of the best models"]
+
+
+def test_what_is_not_positive_has_no_place_on_a_logarithmic_axis() -> None:
+    """It is said, not passed over."""
+    found = boomerang([model("a", (0.0, 0.9), (0.2, 0.8)), model("b", (0.1, 0.9), (0.2, 0.8))], EMPTY, log_x=True)
+    assert found.notices == ["not drawn on a logarithmic axis: what is not positive of a"]
 
 
 def test_json_has_the_points_and_the_reasons() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn import metrics as sk
 
 import ledger
 from ledger.errors import DamagedFile, NoSuchChart, UsageError
@@ -83,6 +84,32 @@ def test_predictions_stand_in_for_a_chart() -> None:
     with pytest.raises(NoSuchChart, match="its predictions give none: they are a regression evaluation"):
         table("roc", "c")
     assert table("residuals", "c").series[0].columns["residual"].tolist() == [0.5, -0.5]
+
+
+def test_what_is_computed_has_the_vertices_that_would_be_stored() -> None:
+    """Of many rows a picture is the same, byte for byte, whether the chart was logged or comes from predictions."""
+    random = np.random.default_rng(3)
+    truth = random.integers(0, 2, 30_000)
+    scores = 1 / (1 + np.exp(-random.normal(truth, 1)))
+    with ledger.start("same") as run:
+        run.evaluate(y_true=truth, y_score=scores, kind="binary", split="test", predictions=False)
+    with ledger.start("same") as run:
+        run.log_predictions(split="test", y_true=truth, y_score=scores)
+    led = ledger.open()
+    for kind in ("roc", "pr", "ks", "gain", "lift", "threshold", "calibration"):
+        plots = [led.plot_data(kind, run) for run in ("@2", "@1")]
+        stored, computed = (plot.table.series[0] for plot in plots)
+        vertices = [len(next(iter(one.columns.values()))) for one in (stored, computed)]
+        assert vertices[0] == vertices[1] <= 4000
+        if kind in ("roc", "ks"):
+            assert plots[0].picture("svg") == plots[1].picture("svg")
+            assert b"n = 30000, " in plots[0].picture("svg")
+        if kind == "roc":
+            fpr, tpr, _ = sk.roc_curve(truth, scores)
+            x, y = computed.columns["fpr"], computed.columns["tpr"]
+            across = np.interp(fpr + tpr, x + y, y - x) - (tpr - fpr)  # along the diagonal, which no curve descends
+            assert np.abs(across).max() < 2e-3
+            assert computed.facts["auc"] == pytest.approx(sk.roc_auc_score(truth, scores), rel=1e-12)
 
 
 def test_named_runs_must_have_it_others_are_left_out() -> None:

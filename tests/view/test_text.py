@@ -20,7 +20,7 @@ from ledger.view.comparison import (
 )
 from ledger.view.difference import diff_markdown, render_diff
 from ledger.view.rows import display_width, is_unsafe
-from ledger.view.text import render_charts, render_run, render_runs
+from ledger.view.text import render_run, render_runs
 
 TIME = 1_795_317_300_000_000
 SCHEMA = Schema()
@@ -239,23 +239,6 @@ def test_nothing_of_a_ledger_reaches_the_terminal() -> None:
     ]
     assert not any(is_unsafe(c) for text in texts for c in text if c != "\n")
     assert all(r"a\x1b[2J\u202e\n" in text for text in texts)
-
-
-def test_charts_of_one_name_share_a_row() -> None:
-    """A series of steps is one row with its range, size in all and newest blob; contexts are apart."""
-    charts = [Chart("roc", None, i, f"{i}" * 64, "png", "image/png", 1024, None, TIME) for i in (3, 1, 2)]
-    charts.append(Chart("roc", '{"fold":1}', None, "f" * 64, "svg", "image/svg+xml", 10, None, TIME))
-    text = render_charts(charts)
-    assert row(text, "roc  ") == "roc 1–3 (3) image/png 3.0 KiB " + "3" * 12
-    assert row(text, "roc{fold=1}") == "roc{fold=1} - image/svg+xml 10 B " + "f" * 12
-
-
-def test_a_damaged_chart_context_is_shown_as_it_is() -> None:
-    """Text that is no JSON object, as only a damaged file has it, is no reason to fail."""
-    charts = [Chart("roc", context, None, "f" * 64, "png", "image/png", 1, None, TIME) for context in ("{x", "[1]")]
-    text = render_charts(charts)
-    assert row(text, "roc{{x}") == "roc{{x} - image/png 1 B ffffffffffff"
-    assert row(text, "roc{[1]}") == "roc{[1]} - image/png 1 B ffffffffffff"
 
 
 def test_diff_shows_changes_first_and_counts_the_rest() -> None:

@@ -1,6 +1,8 @@
 """Labels beside what they name, so that no legend has to be looked up; none lies over another."""
 
+import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -8,6 +10,7 @@ if TYPE_CHECKING:
 
 _SIZE = 8.5  # points of type
 _LINE = 1.3  # of its height
+_APART = 8  # pixels between places along a line
 _LEADER = {"arrowstyle": "-", "linewidth": 0.6, "alpha": 0.6, "shrinkA": 1, "shrinkB": 2, "relpos": (0, 0.5)}
 
 
@@ -74,13 +77,27 @@ def at_the_right(axes: "Axes", labels: Sequence[Label]) -> None:
         text.set_in_layout(True)
 
 
-def beside(axes: "Axes", labels: Sequence[Label], avoid: Sequence[tuple[float, float]]) -> None:
-    """Write each label beside its point where it covers the least: no other label, few of the points to avoid."""
+def beside(
+    axes: "Axes",
+    labels: Sequence[Label],
+    avoid: Sequence[tuple[float, float]],
+    lines: Sequence[Sequence[tuple[float, float]]] = (),
+    *,
+    settled: bool = False,
+) -> None:
+    """Write each label beside its point where it covers the least: no other label, few of the points to avoid.
+
+    Of lines, given by their corners, it covers as little as can be. `settled`: the layout is made already, which takes
+    its time where there are many axes.
+    """
     figure: Any = axes.figure
-    figure.draw_without_rendering()
+    if not settled:
+        figure.draw_without_rendering()
     renderer = figure.canvas.get_renderer()
     frame = axes.get_window_extent()
-    points = [axes.transData.transform(point) for point in avoid]
+    points: list[Any] = [axes.transData.transform(point) for point in avoid]
+    for line in lines:
+        points += _along([axes.transData.transform(point) for point in line])
     taken: list[Any] = []
     for label in labels:
         text: Any = axes.annotate(
@@ -97,7 +114,7 @@ def beside(axes: "Axes", labels: Sequence[Label], avoid: Sequence[tuple[float, f
             outside = max(0.0, frame.x0 - box.x0) + max(0.0, box.x1 - frame.x1)
             outside += max(0.0, frame.y0 - box.y0) + max(0.0, box.y1 - frame.y1)
             over = sum(box.overlaps(other) for other in taken)
-            covered = sum(box.x0 - 2 < x < box.x1 + 2 and box.y0 - 1 < y < box.y1 + 1 for x, y in points)
+            covered = sum(box.x0 - 6 < x < box.x1 + 6 and box.y0 - 4.5 < y < box.y1 + 4.5 for x, y in points)
             cost = (over * 100 + outside * 10 + covered * 4 + rank * 0.1, rank)
             if best is None or cost < best[0]:
                 best = (cost, (dx, dy), ha, box)
@@ -110,6 +127,16 @@ def beside(axes: "Axes", labels: Sequence[Label], avoid: Sequence[tuple[float, f
                 "", (label.x, label.y), xytext=best[1], textcoords="offset points", zorder=8,
                 arrowprops=_LEADER | {"color": label.color},
             ).set_in_layout(False)  # fmt: skip
+
+
+def _along(corners: Sequence[Any]) -> list[tuple[float, float]]:
+    """Return places along a line, all given in pixels."""
+    places = []
+    for (x, y), (to_x, to_y) in pairwise(corners):
+        length = math.hypot(to_x - x, to_y - y)
+        count = int(min(length / _APART, 400)) if math.isfinite(length) else 0
+        places += [(x + (to_x - x) * k / count, y + (to_y - y) * k / count) for k in range(1, count)]
+    return places
 
 
 # Where a label may stand around its point, in points; the first is the best.

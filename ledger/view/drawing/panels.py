@@ -54,6 +54,11 @@ def title(data: ChartPlot, what: str) -> str:
     return what + of + on
 
 
+def rows(count: float) -> str:
+    """Write how many rows there are: all digits of a whole number, six of a sum of weights."""
+    return f"{count:.0f}" if count == round(count) and abs(count) < 1e15 else f"{count:g}"
+
+
 def rows_said(series: Sequence[Series]) -> str:
     """Return how many rows the charts are about, where they all say the same; else nothing."""
     said = set()
@@ -61,9 +66,9 @@ def rows_said(series: Sequence[Series]) -> str:
         positive, negative = one.fact("positive"), one.fact("negative")
         if positive is not None and negative is not None:
             label = f"{style.name(str(one.labels[1]), 16)}" if len(one.labels) == 2 else "positive"
-            said.add(f"n = {positive + negative:g}, {positive:g} {_class(label)}")
+            said.add(f"n = {rows(positive + negative)}, {rows(positive)} {_class(label)}")
         elif (count := one.fact("n")) is not None:
-            said.add(f"n = {count:g}")
+            said.add(f"n = {rows(count)}")
         else:
             said.add("")
     return said.pop() if len(said) == 1 else ""

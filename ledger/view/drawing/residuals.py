@@ -129,7 +129,7 @@ def _name(axes: "Axes", data: ChartPlot, name: str, what: str, said: str) -> Non
     if len(data.series) == 1:
         axes.set_title(panels.title(data, what))
         n = data.series[0].fact("n")
-        said = ", ".join(text for text in ("" if n is None else f"n = {n:g}", said) if text)
+        said = ", ".join(text for text in ("" if n is None else f"n = {panels.rows(n)}", said) if text)
     else:
         axes.set_title(name, pad=14 if said else 8)
     if said:

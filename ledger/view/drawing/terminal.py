@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from ledger.errors import UsageError
 from ledger.table.boomerang import Boomerang
 from ledger.table.relations import Relation
 from ledger.table.series import Curves
@@ -71,8 +72,9 @@ def canvas(
                     dots[y // 4][x // 2] |= _DOTS[y % 4][x % 2]
                     tints[y // 4][x // 2] = path.color
         shown = [place for place in placed if place is not None]
-        if len(shown) == 1 and not path.mark:
-            dots[shown[0][1] // 4][shown[0][0] // 2] |= _DOTS[shown[0][1] % 4][shown[0][0] % 2]
+        for x, y in [] if path.mark else shown:  # a point between two gaps has no line
+            dots[y // 4][x // 2] |= _DOTS[y % 4][x % 2]
+            tints[y // 4][x // 2] = path.color
         for x, y in shown if path.mark else []:
             texts[y // 4][x // 2], tints[y // 4][x // 2] = path.mark, path.color
     for path in paths:  # letters over all lines
@@ -169,6 +171,8 @@ def _key(named: Mapping[str, tuple[str, int | None]], width: int, color: bool) -
 
 def boomerang(data: Boomerang, *, width: int, color: bool) -> str:
     """Write the lines of a boomerang, `o` for train, `s` for val, `#` for test, and the table of its models."""
+    if data.panels:
+        raise UsageError("panels cannot be drawn as text", hint="leave --by out, or write a picture: -o FILE.png")
     shown = data.models[: len(_LETTERS)]
     paths, marks, named = [], [], {}
     for i, model in enumerate(shown):
@@ -181,7 +185,8 @@ def boomerang(data: Boomerang, *, width: int, color: bool) -> str:
         star = " (generalizes best)" if model.run == data.best else ""
         named[_LETTERS[i]] = (model.name + star, tint)
     lines = [shorten(clean(data.y.metric), width)]
-    lines += canvas([*paths[::-1], *marks[::-1]], width=width, color=color, x_name=data.x.metric)
+    both = [*paths[::-1], *marks[::-1]]
+    lines += canvas(both, width=width, color=color, x_name=data.x.metric, log_x=data.log_x)
     lines += ["", "o train   s val   # test", *_key(named, width, color)[1:], ""]
     return "\n".join(lines) + "\n" + models.models(data, width=width, color=color)
 

@@ -20,6 +20,7 @@ import ledger
 from ledger.errors import UsageError
 from ledger.view.drawing import style
 from ledger.view.drawing.labels import spread
+from ledger.view.drawing.style import REST
 
 pytestmark = pytest.mark.usefixtures("workdir")
 
@@ -132,6 +133,99 @@ def test_the_lines_of_the_svg_go_from_train_to_test() -> None:
         places = [float(x) for x in re.findall(r"[ML] (\S+) \S+", path)]
         assert len(places) == 3
         assert places == sorted(places)
+
+
+def folds() -> None:
+    """Three models with folds on train and val and one test value; the last one is poor."""
+    for name, group, base in (("a", "g1", 0.9), ("b", "g2", 0.8), ("poor", "g1", 0.5)):
+        with ledger.start(name, group=group) as run:
+            for fold in range(3):
+                for split, drop in (("train", 0.0), ("val", 0.05)):
+                    values = {"accuracy": base - drop + fold / 100, "loss": 1 - base + drop + fold / 50}
+                    run.log_summary(values, split=split, context={"fold": fold})
+            run.log_summary({"accuracy": base - 0.04, "loss": 1.1 - base}, split="test")
+
+
+def bars(axes: Any) -> list[tuple[list[float], list[float]]]:
+    """The bars of folds: the ends of each."""
+    lines = [line for line in axes.lines if "folds" in getattr(line, "ledger_title", "")]
+    return [(line.get_xdata(), line.get_ydata()) for line in lines]
+
+
+def test_folds_are_a_bar_from_the_least_to_the_greatest() -> None:
+    """In both directions, through their mean, on each split that has folds; a split without has none."""
+    folds()
+    axes = plot("boomerang").figure().axes[0]
+    found = [(np.round(x, 9).tolist(), np.round(y, 9).tolist()) for x, y in bars(axes)]
+    assert len(found) == 3 * 2 * 2
+    assert ([0.1, 0.14], [0.91, 0.91]) in found
+    assert ([0.12, 0.12], [0.9, 0.92]) in found
+    assert ([0.15, 0.19], [0.86, 0.86]) in found
+    shown = {text.get_text() for text in plot("boomerang").figure().legends[0].get_texts()}
+    assert shown == {"train", "val", "test", "range of folds"}
+
+
+def test_models_that_fail_a_limit_are_pale_and_out_of_view() -> None:
+    """They have no name and no bar, and do not widen the axes; how many there are is said."""
+    folds()
+    figure = plot("boomerang", min_score=0.7).figure()
+    axes = figure.axes[0]
+    assert {text.get_text().removeprefix("★ ") for text in axes.texts} >= {"a", "b"}
+    assert not [text for text in axes.texts if "poor" in text.get_text()]
+    assert axes.get_ylim()[0] > 0.6
+    pale = [line for line in axes.lines if line.get_color() == "#d4d4d4" and len(line.get_xdata()) == 4]
+    assert [np.round(line.get_ydata()[:3], 9).tolist() for line in pale] == [[0.51, 0.46, 0.46]]
+    assert "1 left out" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert len(bars(axes)) == 2 * 2 * 2
+
+
+@pytest.mark.parametrize(
+    ("count", "shape"),
+    [(1, (1, 1)), (2, (1, 2)), (4, (2, 2)), (5, (2, 3)), pytest.param(13, (4, 3), marks=pytest.mark.slow)],
+)
+def test_a_panel_for_each_group_has_all_models_in_it(count: int, shape: tuple[int, int]) -> None:
+    """Its own in colour and named, the others grey; all panels have the same axes and the same bytes each time."""
+    for i in range(2 * count):
+        with ledger.start(f"m{i}", params={"depth": i % count}) as run:
+            for split, drop in (("train", 0.0), ("test", 0.1)):
+                run.log_summary({"loss": 0.1 + i / 90 + drop, "accuracy": 0.9 - i / 90 - drop}, split=split)
+    found = plot("boomerang", by="depth")
+    figure = found.figure()
+    assert found.picture("svg") == plot("boomerang", by="depth").picture("svg")
+    panels = [axes for axes in figure.axes if axes.get_title(loc="left")]
+    spec = figure.axes[0].get_subplotspec().get_gridspec()
+    assert (spec.nrows, spec.ncols) == shape
+    assert [axes.get_title(loc="left") for axes in panels] == [f"depth = {i}" for i in range(min(count, 12))]
+    for i, axes in enumerate(panels):
+        named = {text.get_text().removeprefix("★ ") for text in axes.texts} - {""}
+        assert named == {f"m{i}", f"m{i + count}"}
+        (grey,) = [line for line in axes.lines if line.get_color() == REST and len(line.get_xdata()) > 2] or [None]
+        assert (0 if grey is None else len(grey.get_xdata())) == 3 * (2 * count - 2)
+        assert axes.get_xlim() == panels[0].get_xlim()
+
+
+def test_names_stand_clear_of_marks() -> None:
+    """Once all is drawn, no name lies on the mark of a model in colour, though a legend of two lines stands above."""
+    folds()
+    figure = plot("boomerang", min_score=0.1, max_loss=3.0).figure()
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    boxes = [text.get_window_extent() for text in axes.texts if text.get_text()]
+    assert len(boxes) == 3
+    for line in axes.lines:
+        if line.get_marker() in ("o", "s", "D") and len(line.get_xdata()) == 1:
+            x, y = axes.transData.transform((line.get_xdata()[0], line.get_ydata()[0]))
+            assert not any(box.x0 < x < box.x1 and box.y0 < y < box.y1 for box in boxes)
+
+
+def test_losses_far_apart_have_a_logarithmic_axis() -> None:
+    """If asked; what is not positive is left out, in the terminal too."""
+    runs(2)
+    assert plot("boomerang", log_x=True).figure().axes[0].get_xscale() == "log"
+    assert "log_x" not in plot("boomerang").text()
+    assert plot("boomerang", log_x=True).text() != plot("boomerang").text()
+    with pytest.raises(UsageError, match="panels cannot be drawn as text"):
+        plot("boomerang", by="group").text()
 
 
 def test_a_limit_is_drawn_and_in_view() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ledger.evaluate import ChartData, evaluate
-from ledger.record.thinning import AREA_MAX, CURVES, VERTICES_MAX, thinned
+from ledger.evaluate.thinning import AREA_MAX, CURVES, VERTICES_MAX, thinned
 
 
 def charts_of(rows: int, classes: int = 2) -> dict[str, ChartData]:
