@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from benchmarks.measure import Figure, run
 
-NAMES = ("log", "shell", "seal", "short_runs", "catalog", "revisions", "verify", "evaluate")
+NAMES = ("log", "shell", "seal", "short_runs", "catalog", "revisions", "verify", "evaluate", "backfill")
 HEADINGS = ("figure", "ours", "reference", "ratio", "limit", "")
 
 

@@ -70,6 +70,20 @@ RETURNED = {
     "Metric": "ledger.schema",
 }
 
+# Callbacks for frameworks, read from their text: nobody needs the framework to write the page.
+CALLBACKS = {
+    "LedgerCallback": "ledger.integrations.keras",
+    "PerformanceCallback": "ledger.integrations.keras",
+}
+
+# Functions for frameworks, read in the same way.
+INTEGRATIONS = {
+    "estimator_params": "ledger.integrations.estimators",
+    **dict.fromkeys(
+        ("evaluate", "cross_validate", "log_search", "log_learning_curve", "log_importance"),
+        "ledger.integrations.sklearn",
+    ),
+}
 
 METRICS_ABOUT = """\
 `ledger.evaluate.evaluate(y_true, y_pred | y_score)` gives every value and chart of its kind of evaluation,
@@ -214,6 +228,16 @@ def python_page() -> str:
         if name.startswith("__"):
             continue
         lines += _definition(f"ledger.{name}", name, ledger._HOMES[name])
+    lines += ["## Callbacks\n", "Each is imported from the module of its framework.\n"]
+    for name, module in CALLBACKS.items():
+        found = _find(name, module)
+        assert isinstance(found, ast.ClassDef)
+        constructor = next(n for n in found.body if isinstance(n, ast.FunctionDef) and n.name == "__init__")
+        lines += [f"### `{module}.{name}`\n", _docstring(found)]
+        lines += [f"```\n{_signature(constructor).replace('__init__', name)}\n```\n"]
+    lines += ["## scikit-learn\n", "Each is imported from `ledger.integrations.sklearn`.\n"]
+    for name, module in INTEGRATIONS.items():
+        lines += _definition(f"ledger.integrations.sklearn.{name}", name, module)
     lines += ["## What the calls take and return\n", "These have no name in `ledger`; they come out of its calls.\n"]
     for name, module in RETURNED.items():
         lines += _definition(name, name, module)

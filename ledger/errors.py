@@ -17,7 +17,8 @@
     │   ├── NoSuchRevision        no commit, branch or tag of that name, or it has no ledger
     │   ├── NoSuchMetric          the run has no such metric
     │   ├── NoSuchChart           the run has no such chart
-    │   └── NoSuchPredictions     the run has no such predictions
+    │   ├── NoSuchPredictions     the run has no such predictions
+    │   └── NoSuchEntry           no entry of that id, or several that begin so
     ├── Damage                5   a file that had to be read cannot be trusted
     │   ├── DamagedFile           its bytes are not what its name or its reader promises
     │   └── NewerFormat           written by a newer version of ledger
@@ -46,6 +47,7 @@ __all__ = [
     "NewerFormat",
     "NoLedger",
     "NoSuchChart",
+    "NoSuchEntry",
     "NoSuchMetric",
     "NoSuchPredictions",
     "NoSuchRevision",
@@ -199,6 +201,12 @@ class NoSuchPredictions(NotFound):
     """The run has no predictions of that split, step or context."""
 
     code = "no-such-predictions"
+
+
+class NoSuchEntry(NotFound):
+    """No entry of that id, or more than one whose id begins so."""
+
+    code = "no-such-entry"
 
 
 class Damage(LedgerError):

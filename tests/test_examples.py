@@ -253,3 +253,39 @@ def test_keras_callback(tmp_path: Path) -> None:
     for command in shown:
         ledger(*command.split(), cwd=folder)
         assert (folder / command.split()[-1]).read_bytes().startswith(PNG)
+
+
+@pytest.fixture(scope="module")
+def backfilled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """Give a repository in which the example of a backfill ran, and what it said."""
+    folder = new_repository(tmp_path_factory.mktemp("backfilled"))
+    said = run(sys.executable, "-W", "error", EXAMPLES / "backfill.py", cwd=folder).decode()
+    return folder, said.splitlines()
+
+
+def test_a_backfill_changes_the_winner(backfilled: tuple[Path, list[str]]) -> None:
+    """The cost of all 200 models is computed, and the one that is best by it is not the one that was best before."""
+    folder, said = backfilled
+    assert said[0] == "the cost of 200 models was computed from their predictions"
+    before, after = (show(f"best:test/{word}", folder) for word in ("accuracy", "cost"))
+    assert said[1].startswith(f"best by accuracy: {before['name']}, ")
+    assert said[2].startswith(f"best by cost: {after['name']}, ")
+    assert before["id"] != after["id"]
+    assert after["metrics"]["test/accuracy"]["last"] < before["metrics"]["test/accuracy"]["last"]
+    assert after["metrics"]["test/cost"]["last"] < before["metrics"]["test/cost"]["last"] / 2
+
+
+def test_the_history_of_a_backfilled_number_tells_the_whole_story(backfilled: tuple[Path, list[str]]) -> None:
+    """First computed, by which function, of how many rows, and why; then corrected, and why; the last one is shown."""
+    folder, said = backfilled
+    found = json.loads(ledger("history", "best:test/cost", "test/cost", "--json", cwd=folder))
+    computed, corrected = found["values"]
+    assert computed["reason"] == "what do mistakes cost?"
+    assert "was read again" in corrected["reason"]
+    assert computed["value"] > corrected["value"]
+    assert len(said) == 6
+
+
+def test_the_backfill_commits_cleanly(backfilled: tuple[Path, list[str]]) -> None:
+    """All of the ledger is committed, and a clone reads the same."""
+    assert_commits_cleanly(backfilled[0])

@@ -24,12 +24,15 @@ TOUCHES_FILES = {
     "ledger/cli/__init__.py": "the null device after a broken pipe; the report of a bug",
     "ledger/cli/export.py": "the file that the user asked for",
     "ledger/cli/output.py": "the files that the user asked for",
+    "ledger/derive/functions.py": "the file of a function that the user names",
     "ledger/git/place.py": "git's own HEAD and refs",
     "ledger/git/settings.py": "git's own info/attributes and hooks",
+    "ledger/git/worktrees.py": "the temporary work trees that git checks commits out into",
     "ledger/record/pictures.py": "the picture that the user names",
     "ledger/record/references.py": "the data and models that the user names",
     "ledger/store/catalog.py": "the catalog in the user's cache folder, never under .ledger",
     "ledger/store/files.py": "all that is under .ledger",
+    "ledger/table/values_file.py": "the table of values that the user names",
 }
 FILE_CALLS = {
     *(f"os.{name}" for name in ("open", "unlink", "remove", "rename", "replace", "mkdir", "makedirs", "rmdir", "link")),
@@ -45,7 +48,7 @@ FILE_MODULES = {"fileinput", "glob", "pathlib", "shutil", "tempfile"}
 LATE_LIBRARIES = {
     *("PIL", "matplotlib", "numpy", "pandas", "platformdirs", "pyarrow", "rich", "scipy"),
     *("difflib", "getpass", "hashlib", "json", "re", "select", "shutil", "sqlite3", "subprocess", "tempfile"),
-    *("time", "tomllib", "traceback"),
+    *("multiprocessing", "time", "tomllib", "traceback"),
 }
 # Where modules of our own are imported inside a function, and why.
 LATE_MODULES = {
@@ -58,7 +61,9 @@ LATE_MODULES = {
     "ledger/store/fold.py": "a run whose rows are all summed up needs no arrays",
     "ledger/store/journal.py": "decoding rows needs arrays; appending does not",
     "ledger/store/segments.py": "Arrow is needed by those who read or write Parquet alone",
+    "ledger/table/chunks.py": "columns need arrays and Arrow; saying whether batches are alike does not",
     "ledger/table/frames.py": "rows need arrays; listing runs does not",
+    "ledger/table/labels.py": "joining labels needs arrays; saying which there are does not",
     "ledger/table/predictions.py": "columns need arrays and Arrow; choosing which are meant does not",
 }
 

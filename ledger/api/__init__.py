@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ledger.api.ledger import Ledger
     from ledger.api.logged import LoggedRun
+    from ledger.api.mode import is_disabled
     from ledger.api.opening import (
-        is_disabled,
         make,
         open,
         open_for,
+        open_here,
         open_runs,
         run_program,
         start,
@@ -48,6 +49,7 @@ __all__ = [
     "make",
     "open",
     "open_for",
+    "open_here",
     "open_runs",
     "run_program",
     "start",
@@ -68,6 +70,7 @@ _HOMES = {
     "RunState": "ledger.store.state",
     "Schema": "ledger.schema",
     "check_call": "ledger.record.calls",
+    "is_disabled": "ledger.api.mode",
 }
 
 

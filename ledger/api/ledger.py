@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ledger.api.labelling import Labelling
 from ledger.api.logged import LoggedRun
 from ledger.api.reading import Reading
 from ledger.errors import AmbiguousRun, NoSuchRun, RunRetracted, UsageError
 from ledger.format import names
 
 if TYPE_CHECKING:
+    from ledger.derive.outcome import Backfilled, Reverted
     from ledger.record.adding import Logged
     from ledger.record.calls import Call, ChartFile
+    from ledger.record.commits import CommitRun, Imported
     from ledger.record.merging import Merged
     from ledger.record.repair import Repaired
     from ledger.record.sweep import Swept
     from ledger.store.audit.findings import Report
 
 
-class Ledger(Reading):
+class Ledger(Reading, Labelling):
     """One ledger: the runs of a `.ledger` folder, and what can be asked of them and added to them."""
 
     def author(self) -> str:
@@ -123,13 +126,21 @@ class Ledger(Reading):
         annotations.retract(self.tree, id, self.author(), reason)
         return id
 
-    def restore(self, run: str, reason: str | None = None) -> str:
-        """Bring a removed run back. Returns its id."""
-        from ledger.record import annotations
+    def restore(self, word: str, reason: str | None = None, *, dry_run: bool = False) -> str:
+        """Bring a removed run back, or an entry that was reverted. Returns its id."""
+        from ledger.api import correcting
 
-        id = self.state(run, retracted=True).id
-        annotations.restore(self.tree, id, self.author(), reason)
-        return id
+        return correcting.restore(self, [word], reason, dry_run=dry_run)[0]
+
+    def revert(self, *entries: str, reason: str | None = None, dry_run: bool = False) -> list[Reverted]:
+        """Take entries back (ids, or beginnings of them): the values, tags, params or labels that they brought.
+
+        What was there before is shown again; the files stay, and `restore` brings an entry back. Raises NoSuchEntry,
+        and UsageError for an entry that opened or closed a run, or is out of view already; then none was taken back.
+        """
+        from ledger.api import correcting
+
+        return correcting.revert(self, entries, reason, dry_run=dry_run)
 
     def log(
         self,
@@ -203,6 +214,128 @@ class Ledger(Reading):
         from ledger.record import annotations
 
         annotations.annotate(self.tree, self.resolve(run), operations, self.author(), reason)
+
+    def backfill(
+        self,
+        metrics: str | Callable[..., Any] | Sequence[str | Callable[..., Any]],
+        *,
+        run: str | Sequence[str] = (),
+        where: str | None = None,
+        all: bool = False,
+        split: str | None = None,
+        step: int | str | None = None,
+        reason: str | None = None,
+        force: bool = False,
+        dry_run: bool = False,
+        jobs: int | None = 1,
+        on: str | None = None,
+        **options: Any,
+    ) -> Backfilled:
+        """Compute metrics of the predictions that runs keep, and add them to the runs, one late entry each.
+
+        Cells that have a value are left alone, unless a backfill computed it of other inputs or by another function;
+        what is recorded stays when the rest fails, and the same call again does the rest. Returns what was done.
+
+        Args:
+            metrics: names such as "f2", a bundle such as "binary", functions or classes as for `register`.
+            run: selectors of the runs; or `where`, a filter; or `all=True`.
+            where: see run.
+            all: see run.
+            split: which predictions; by default test, else val, else the only ones. Every context of it counts.
+            step: those of this step; "all" for every step; by default those without a step, else the last.
+            reason: why; kept with the entries.
+            force: compute what is there, too.
+            dry_run: compute and write nothing; return the cells that would change.
+            jobs: processes of this machine, None for as many as are worth it. More than one need functions that can
+                be imported, and a script whose work stands under `if __name__ == "__main__"`.
+            on: a Dask cluster instead: `tcp://HOST:PORT` of its scheduler, or `local-dask`.
+            options: `function` (MODULE:FUNCTION to import), `charts` (names are those of charts; bundles with theirs),
+                `kind`, `threshold`, `prefix`, `options` (of the kind), `as_of` (labels known then), `progress`.
+        """
+        from ledger.api import backfilling
+
+        return backfilling.backfill(
+            self, metrics, run=run, where=where, all=all, split=split, step=step, reason=reason, force=force,
+            dry_run=dry_run, jobs=jobs, on=on, **options,
+        )  # fmt: skip
+
+    def backfill_values(
+        self,
+        metrics: Mapping[str, Any],
+        *,
+        run: str | Sequence[str] = (),
+        where: str | None = None,
+        all: bool = False,
+        step: int | None = None,
+        context: Mapping[str, Any] | None = None,
+        reason: str | None = None,
+        dry_run: bool = False,
+    ) -> Backfilled:
+        """Correct values of runs that are closed: {"test/auc": 0.62} is written to each, whatever was there before.
+
+        A key may have its context: `val/auc{fold=1}`. Without a step a value is of the run as a whole. Runs that are
+        open are left out; if no other is meant, UsageError is raised.
+        """
+        from ledger.api import correcting
+
+        return correcting.backfill_values(
+            self, metrics, run=run, where=where, all=all, step=step, context=context, reason=reason, dry_run=dry_run
+        )
+
+    def backfill_table(
+        self,
+        source: Any,
+        match: str | None = None,
+        metrics: str | Sequence[str] = (),
+        *,
+        reason: str | None = None,
+        force: bool = False,
+        dry_run: bool = False,
+    ) -> Backfilled:
+        """Add values that were computed elsewhere: a CSV, TSV or Parquet file, or a DataFrame, with a row a run.
+
+        The column `match` says which run: `run` (any selector), `name` or `id`; by default the one that there is. A
+        column `step` is optional; all others are metrics, or those in `metrics`. Cells that hold another value stay,
+        listed as `kept`, unless `force`. Raises InvalidValue, with lines, before anything is written.
+        """
+        from ledger.api import correcting
+
+        return correcting.backfill_table(self, source, match, metrics, reason=reason, force=force, dry_run=dry_run)
+
+    def backfill_commits(
+        self,
+        revisions: str,
+        command: Sequence[str],
+        *,
+        jobs: int | None = 1,
+        name: str | None = None,
+        group: str | None = None,
+        force: bool = False,
+        dry_run: bool = False,
+        progress: Callable[[CommitRun, int], None] | None = None,
+    ) -> Imported:
+        """Run a command at each commit of `A..B`, or at one commit; each gives a run with that commit as its origin.
+
+        Each is checked out into a temporary work tree; the user's is not touched. The program finds its run in
+        LEDGER_RUN and this ledger in LEDGER_DIR. Commits at which the same command finished or failed before are passed
+        over. Raises NoSuchRevision, Undecided where a shallow clone lacks commits, UsageError, and KeyboardInterrupt
+        when all programs have ended and their runs are closed as interrupted.
+
+        Args:
+            revisions: `A..B`, the commits that B has and A has not, oldest first; or one commit, branch or tag.
+            command: the program and its arguments; it runs in the current folder's place in the commit.
+            jobs: commits at once.
+            name: what the runs are called; else the program's name with the beginning of the commit.
+            group: their group; their tag is `backfill`.
+            force: do it again where it finished or failed before.
+            dry_run: say what would be done, and do nothing.
+            progress: is told of each commit that is done, and how many are to be done in all.
+        """
+        from ledger.api import backfilling_commits
+
+        return backfilling_commits.backfill_commits(
+            self, revisions, command, jobs=jobs, name=name, group=group, force=force, dry_run=dry_run, progress=progress
+        )
 
     def finish(self, run: str, status: str | None = None, *, force: bool = False) -> Any:
         """Seal what is left of a run and close it: as `status`, or as interrupted if its process died."""

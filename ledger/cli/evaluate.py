@@ -18,7 +18,8 @@ from ledger.cli import options, output
 )
 @click.option("--threshold", type=float, metavar="T", help="A row is positive where its score is greater.")
 @click.option("--slice", "slice_", metavar="COLUMN", help="For the rows of each value of this slice, too.")
-@click.option("--log", is_flag=True, help="Log what is computed to the run.")
+@click.option("--as-of", "as_of", metavar="DATE", help="With the labels that were known then: 2026-11-01.")
+@click.option("--log", is_flag=True, help="Log what is computed to the run, unless it shows that already.")
 @options.reason
 @options.at
 @options.formats()
@@ -30,6 +31,7 @@ def command(
     kind: str | None,
     threshold: float | None,
     slice_: str | None,
+    as_of: str | None,
     log: bool,
     reason: str | None,
     at: str | None,
@@ -48,13 +50,15 @@ def command(
         raise click.UsageError("-m says why something is logged, and --log is not given")
     ledger = api.open(rev=at)
     where = options.context_dict(context)
-    found = ledger.evaluate(run, split, step, context=where, kind=kind, threshold=threshold, slice=slice_, charts=log)
+    found = ledger.evaluate(
+        run, split, step, context=where, kind=kind, threshold=threshold, slice=slice_, charts=log, as_of=as_of
+    )
     output.run_notices([ledger.state(run)])
     for notice in found.whole.notices:
         output.notice(notice)
     if log:
         logged = ledger.run(run)
-        logged.log_evaluation(found, reason=reason)
+        is_new = logged.log_evaluation(found, reason=reason)
     if form == "json":
         output.json(found.to_json())
     elif form == "md":
@@ -64,10 +68,14 @@ def command(
     elif form == "csv":
         from ledger.view.evaluation import evaluation_values
 
+        if found.labels is not None:
+            from ledger.view.labels import coverage_line
+
+            output.notice(coverage_line(found.labels))
         output.rows(form, *evaluation_values(found))
     else:
         from ledger.view.evaluation import render_evaluation
 
         output.text(render_evaluation(found, color=output.color(), width=output.width()))
     if log:
-        output.notice(f"logged to {logged.id}")
+        output.notice(f"logged to {logged.id}" if is_new else f"{logged.id} shows this already: nothing is logged")

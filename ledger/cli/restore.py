@@ -1,20 +1,17 @@
-"""`ledger restore`: bring removed runs back into view."""
+"""`ledger restore`: bring removed runs, and reverted entries, back into view."""
 
 import click
 
 from ledger import api
+from ledger.api import correcting
 from ledger.cli import options, output
 
 
 @click.command("restore")
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.argument("words", nargs=-1, required=True, metavar="RUN|ENTRY...")
 @options.reason
 @options.dry_run
-def command(runs: tuple[str, ...], reason: str | None, dry_run: bool) -> None:
-    """Bring runs back that `ledger rm` took out of view."""
-    ledger = api.open()
-    ids = [ledger.state(run, retracted=True).id for run in runs]
-    for id in dict.fromkeys(ids):
-        if not dry_run:
-            ledger.restore(id, reason)
+def command(words: tuple[str, ...], reason: str | None, dry_run: bool) -> None:
+    """Bring runs back that `ledger rm` took out of view, and entries that `ledger revert` did."""
+    for id in correcting.restore(api.open(), words, reason, dry_run=dry_run):
         output.notice(f"{'would restore' if dry_run else 'restored'} {id}")

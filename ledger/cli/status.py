@@ -26,6 +26,11 @@ def command(form: str | None) -> None:
 def _show(found: dict[str, Any]) -> None:
     counts = ", ".join(f"{count} {status}" for status, count in found["runs"].items()) or "no runs"
     output.text(f"ledger   {found['path']}\nruns     {counts}\n")
+    if labels := found.get("labels"):
+        from ledger.view.labels import moment
+
+        entries = plural(labels["entries"], "time")
+        output.text(f"labels   {labels['labels']}, added {entries}, known up to {moment(labels['newest'])}\n")
     for run in found["unclosed"]:
         output.text(f"  {run['status']:<12} {run['id']}\n")
     if count := len(found["stale"]):

@@ -9,6 +9,7 @@ import copy
 import hashlib
 import inspect
 import sys
+import tokenize
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -220,6 +221,6 @@ def _definition(metric: Any) -> dict[str, Any]:
     definition = {"from": f"{target.__module__}.{target.__qualname__}"}
     try:
         definition["source_sha256"] = hashlib.sha256(inspect.getsource(target).encode()).hexdigest()
-    except (OSError, TypeError):  # typed at a prompt, or written in C
+    except (OSError, TypeError, SyntaxError, tokenize.TokenError):  # typed at a prompt, in C, or no longer Python
         pass
     return definition

@@ -11,22 +11,24 @@ from typing import Any
 import msgspec
 
 from ledger.errors import RESTORE, DamagedFile, NewerFormat
-from ledger.format import ids, names, values
+from ledger.format import ids, json_style, names, values
 from ledger.format.layout import FORMAT, KINDS, entry_name
 
 METRICS_MAX = 200  # metrics in a summary, and charts in an entry; the rest of the charts goes into a blob
 CHARTS_MAX = 200
 JSON_MAX = 64 << 20  # bytes of an entry, or of a list of charts, that are looked at
-_LINE_MAX = 110
 _KEY_MAX, _DOTS_MAX = 1000, 64  # of the key of an annotation
 
 
 class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What every entry has: its run, its time (RFC 3339 UTC, microseconds), its author, the entries it followed."""
+    """What every entry has: its run, its time (RFC 3339 UTC, microseconds), its author, the entries it followed.
+
+    `run` is empty in an entry of the log, which is of no single run.
+    """
 
     format: int
     kind: str
-    run: str
+    run: str = ""
     time: str
     author: str
     after: list[str] = []
@@ -181,7 +183,35 @@ class Resume(Entry, kw_only=True, omit_defaults=True):
     program: dict[str, Any] = {}
 
 
+class File(msgspec.Struct, omit_defaults=True):
+    """A file that something was read from: the last part of its path, its sha256, its size."""
+
+    name: str
+    sha256: str
+    bytes: int
+
+
+class Labels(Entry, kw_only=True, omit_defaults=True):
+    """Labels that came late, a row an id: columns `ids` and `label`, known since `at` (RFC 3339 UTC, microseconds).
+
+    They are of predictions of `split`, or of any.
+    """
+
+    split: str | None = None
+    at: str
+    rows: int
+    columns: dict[str, ColumnRef]
+    file: File | None = None
+    reason: str | None = None
+
+    @property
+    def at_us(self) -> int:
+        """When the labels were known, in microseconds since 1970 UTC."""
+        return ids.parse_rfc3339(self.at)
+
+
 _TYPES: dict[str, type[Entry]] = dict(zip(KINDS, (Open, Rows, Close, Annotate, Retract, Resume), strict=True))
+_TYPES["labels"] = Labels
 _WRAPPED: dict[type[Entry], tuple[str, ...]] = {
     Open: ("params", "git", "program"),
     Rows: ("source", "summary"),
@@ -199,20 +229,14 @@ class Encoded(msgspec.Struct, frozen=True):
 
 
 def header(kind: str, run: str, time: int, author: str, after: list[str]) -> dict[str, Any]:
-    """Return the fields that every entry begins with."""
-    return {
-        "format": FORMAT,
-        "kind": kind,
-        "run": run,
-        "time": ids.rfc3339(time),
-        "author": author,
-        "after": sorted(after),
-    }
+    """Return the fields that every entry begins with; an entry of the log has no run."""
+    fields = {"format": FORMAT, "kind": kind, "run": run, "time": ids.rfc3339(time), "author": author}
+    return {**fields, "after": sorted(after)}
 
 
 def encode(entry: Entry) -> Encoded:
     """Return the entry's bytes, its id and the file name that goes with them."""
-    data = render(values.wrap(msgspec.to_builtins(entry)))
+    data = json_style.render(values.wrap(msgspec.to_builtins(entry)))
     sha256 = hashlib.sha256(data).hexdigest()
     return Encoded(entry_name(entry.time_us, entry.kind, sha256), sha256[:16], data)
 
@@ -261,7 +285,11 @@ def _check(entry: Entry) -> None:
         raise ValueError(f"its format is {entry.format}")
     if entry.time_us > ids.TIME_MAX:
         raise ValueError(f"its time is {entry.time}")
-    if isinstance(entry, Annotate):
+    if not entry.run and not isinstance(entry, (Labels, Retract)):
+        raise ValueError("it names no run")
+    if isinstance(entry, Labels):
+        _check_labels(entry)
+    elif isinstance(entry, Annotate):
         for operation in entry.operations:
             _check_operation(operation)
     elif isinstance(entry, Open):
@@ -331,9 +359,24 @@ def check_predictions(ref: PredictionsRef) -> None:
             raise ValueError("a number of predictions is beyond 64 bits")
 
 
+def _check_labels(entry: Labels) -> None:
+    if entry.run:
+        raise ValueError("labels are of no run, and it names one")
+    if not {"ids", "label"} <= set(entry.columns):
+        raise ValueError(f"its columns are {', '.join(map(repr, sorted(entry.columns)))[:80]}, not ids and label")
+    if entry.split is not None and (not names.is_metric(entry.split) or entry.split.startswith("$")):
+        raise ValueError(f"{entry.split[:80]!r} cannot name a split")
+    if not 0 <= entry.rows < 2**63:
+        raise ValueError(f"it has {entry.rows} rows")
+    if entry.at_us > ids.TIME_MAX:
+        raise ValueError(f"its labels were known at {entry.at}")
+    if entry.file is not None and not 0 <= entry.file.bytes < 2**63:
+        raise ValueError(f"its file has {entry.file.bytes} bytes")
+
+
 def encode_charts(charts: list[ChartRef]) -> bytes:
     """Return the JSON of a list of charts that does not fit an entry."""
-    return render(msgspec.to_builtins(charts))
+    return json_style.render(msgspec.to_builtins(charts))
 
 
 def decode_charts(data: bytes) -> list[ChartRef]:
@@ -354,47 +397,3 @@ def _decoder(kind: type) -> "msgspec.json.Decoder[Any]":
     if decoder is None:
         decoder = _DECODERS[kind] = msgspec.json.Decoder(kind)
     return decoder
-
-
-def render(value: Any) -> bytes:
-    """Return JSON made to be read in a diff: two-space indent, LF, a container of scalars on one line where it fits."""
-    lines: list[str] = []
-    _render(value, "", "", "", lines)
-    return ("\n".join(lines) + "\n").encode()
-
-
-def _render(value: Any, indent: str, lead: str, tail: str, lines: list[str]) -> None:
-    flat = not isinstance(value, (dict, list)) or not value
-    inner = value.values() if isinstance(value, dict) else value
-    if not flat and not any(isinstance(v, (dict, list)) and v for v in inner):
-        text = _one_line(value)
-        flat = bool(indent) and len(indent) + len(lead) + len(text) <= _LINE_MAX
-    if flat:
-        lines.append(f"{indent}{lead}{_one_line(value)}{tail}")
-        return
-    opening, closing = "{}" if isinstance(value, dict) else "[]"
-    lines.append(indent + lead + opening)
-    last = len(value) - 1
-    for i, item in enumerate(value.items() if isinstance(value, dict) else value):
-        comma = "," if i < last else ""
-        if isinstance(value, dict):
-            _render(item[1], indent + "  ", f"{_scalar(item[0])}: ", comma, lines)
-        else:
-            _render(item, indent + "  ", "", comma, lines)
-    lines.append(indent + closing + tail)
-
-
-def _one_line(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_scalar(k)}: {_one_line(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(_one_line(v) for v in value) + "]"
-    return _scalar(value)
-
-
-def _scalar(value: Any) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if isinstance(value, float):
-        return repr(value)
-    return msgspec.json.encode(value).decode()

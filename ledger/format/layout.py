@@ -11,8 +11,10 @@ FORMAT = 0  # becomes 1, and is frozen, when the first three milestones are clos
 FOLDER = ".ledger"
 SCHEMA_FILE = ".ledger-schema"
 JOURNALS = "journal"
+LOG = "log"
 
 KINDS = ("open", "rows", "close", "annotate", "retract", "resume")
+LOG_KINDS = ("labels", "retract")
 
 README = """\
 # .ledger
@@ -21,6 +23,7 @@ This folder holds experiment results: metric rows (Parquet), entries (JSON) and 
 It is maintained by the program `ledger` (the Python package ledger-ml). Commit it beside the code.
 
 - `runs/DAY/RUN/` one folder a run: `*.json` says what happened, `*.parquet` holds the metric rows.
+- `log/DAY/` what is said of no single run, such as labels that came late.
 - `blobs/` charts and files, each named by the sha256 of its bytes.
 - `journal/` rows of runs in progress on this machine; git ignores it.
 
@@ -87,6 +90,11 @@ def run_folder(run: str) -> str:
 def entry_name(time: int, kind: str, sha256: str) -> str:
     """Return the file name of an entry: its time, its kind, and the head of the sha256 of its bytes."""
     return f"{stamp(time)}-{kind}-{sha256[:16]}.json"
+
+
+def log_folder(name: str) -> str:
+    """Return the folder of an entry of the log by its file name, relative to `.ledger`: `log/2026-11-22`."""
+    return f"{LOG}/{day_of(name)}"
 
 
 def parse_entry_name(name: str) -> EntryName | None:

@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,12 +78,16 @@ def digest(found: Column) -> str:
     if nulls:
         result.update(np.packbits(~found.null.ravel(), bitorder="little").tobytes())
     if found.kind == TEXT:
-        ends, data = _utf8(found.values.ravel())
-        result.update(np.diff(ends).astype("<u8").tobytes())
-        result.update(data)
-    else:
-        result.update(memoryview(found.values.ravel()).cast("B") if found.values.size else b"")
+        result.update(np.array([len(text.encode()) for text in found.values.ravel().tolist()], "<u8").tobytes())
+    result.update(hashed(found))
     return result.hexdigest()
+
+
+def hashed(found: Column) -> Any:
+    """Return the bytes of a column's values as its digest has them."""
+    if found.kind == TEXT:
+        return "".join(found.values.ravel().tolist()).encode()
+    return memoryview(found.values.ravel()).cast("B") if found.values.size else b""
 
 
 def _utf8(texts: Any) -> tuple[Any, bytes]:
@@ -136,28 +142,49 @@ def decode(data: bytes, name: str, dtype: str, expected: str, rows: int) -> Colu
 
     Raises DamagedFile where the bytes are no such column, or unpack to more than a column may hold.
     """
-    try:
+    with refused(name):
         kind, width = parse_dtype(dtype)
-        names = _names(width)
-        file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=names if kind == TEXT else None)
-        _check_size(file, names, rows)
-        table = file.read(use_threads=False)
-        parts = [_read(kind, table.column(name)) for name in names]
+        file = open_parquet(data, kind, width, rows)
+        found = from_arrow(kind, width, file.read(use_threads=False))
+    check_digest(name, digest(found), expected)
+    return found
+
+
+@contextmanager
+def refused(name: str) -> Iterator[None]:
+    """Raise DamagedFile for whatever Arrow and these functions say of bytes that are no column."""
+    try:
+        yield
     except (pa.ArrowException, OSError, LookupError, ValueError, TypeError, RecursionError, MemoryError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DamagedFile(f"{name} is not a column of predictions: {first}", hint=RESTORE) from None
-    values, null = ([part[i] for part in parts] for i in (0, 1))
-    if width is None:
-        found = column(kind, values[0], null[0])
-    else:
-        found = column(kind, np.stack(values, axis=1), np.stack(null, axis=1))
-    if (is_so := digest(found)) != expected:
+
+
+def check_digest(name: str, found: str, expected: str) -> None:
+    """Raise DamagedFile where the values of a column have another digest than their entry says."""
+    if found != expected:
         raise DamagedFile(
-            f"{name} does not hold the values that its entry says: their digest is {is_so[:16]}..., "
+            f"{name} does not hold the values that its entry says: their digest is {found[:16]}..., "
             f"not {expected[:16]}...",
             hint=RESTORE,
         )
-    return found
+
+
+def open_parquet(data: bytes, kind: str, width: int | None, rows: int) -> Any:
+    """Return the Parquet file of a column; raises ValueError, before anything is unpacked, for one of another size."""
+    names = _names(width)
+    file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=names if kind == TEXT else None)
+    _check_size(file, names, rows)
+    return file
+
+
+def from_arrow(kind: str, width: int | None, table: Any) -> Column:
+    """Return a table of a column's Parquet file, or a batch of one, as a column."""
+    parts = [_read(kind, table.column(name)) for name in _names(width)]
+    values, null = ([part[i] for part in parts] for i in (0, 1))
+    if width is None:
+        return column(kind, values[0], null[0])
+    return column(kind, np.stack(values, axis=1), np.stack(null, axis=1))
 
 
 def _check_size(file: Any, names: list[str], rows: int) -> None:
@@ -176,15 +203,19 @@ def _check_size(file: Any, names: list[str], rows: int) -> None:
 
 def _read(kind: str, chunked: Any) -> tuple[Any, Any]:
     """Return an Arrow column as numpy has it, and where it has no value."""
+    chunks = chunked.chunks if isinstance(chunked, pa.ChunkedArray) else [chunked]
     if kind == TEXT:
-        return _read_texts(chunked)
+        return _read_texts(chunked.type, chunks)
     if chunked.type != _ARROW[kind]:
         raise TypeError(f"it holds {chunked.type}")
-    values, null = [np.zeros(0, _NUMPY[kind])], [np.zeros(0, np.bool_)]
-    for chunk in chunked.chunks:
-        values.append(_values(chunk, _NUMPY[kind]))
-        null.append(_missing(chunk))
-    return np.concatenate(values), np.concatenate(null)
+    return _together([(_values(chunk, _NUMPY[kind]), _missing(chunk)) for chunk in chunks], _NUMPY[kind])
+
+
+def _together(parts: list[tuple[Any, Any]], kind: str) -> tuple[Any, Any]:
+    if len(parts) == 1:
+        return parts[0]
+    values, null = ([part[i] for part in parts] for i in (0, 1))
+    return np.concatenate([np.zeros(0, kind), *values]), np.concatenate([np.zeros(0, np.bool_), *null])
 
 
 def _values(chunk: Any, kind: str) -> Any:
@@ -205,15 +236,14 @@ def _bits(data: Any, offset: int, n: int) -> Any:
     return np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")[offset : offset + n].astype(np.bool_)
 
 
-def _read_texts(chunked: Any) -> tuple[Any, Any]:
+def _read_texts(kind: Any, chunks: list[Any]) -> tuple[Any, Any]:
     """Return texts, each different one made once, however often a few bytes say that it stands there."""
-    kind = chunked.type
     if not (
         pa.types.is_dictionary(kind) and pa.types.is_string(kind.value_type) and pa.types.is_int32(kind.index_type)
     ):
         raise TypeError(f"it holds {kind}")
-    values, null, size = [np.zeros(0, object)], [np.zeros(0, np.bool_)], 0
-    for chunk in chunked.chunks:
+    parts, size = [], 0
+    for chunk in chunks:
         if (held := chunk.dictionary.buffers()[2]) is not None and held.size > TEXT_MAX:
             raise ValueError(f"its texts have more than {TEXT_MAX} bytes")
         texts = [*chunk.dictionary.to_pylist(), ""]
@@ -225,6 +255,5 @@ def _read_texts(chunked: Any) -> tuple[Any, Any]:
         size += int(np.array([len(text.encode()) for text in texts], np.int64)[index].sum())
         if size > TEXT_MAX:
             raise ValueError(f"its texts have more than {TEXT_MAX} bytes")
-        values.append(np.array(texts, object)[index])
-        null.append(missing)
-    return np.concatenate(values), np.concatenate(null)
+        parts.append((np.array(texts, object)[index], missing))
+    return _together(parts, "O")

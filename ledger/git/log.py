@@ -42,11 +42,27 @@ def first_parents(here: Repository, commit: str, path: str) -> list[LineCommit] 
     return _walk(here, commit, path, "--first-parent")
 
 
-def _walk(here: Repository, commit: str, path: str, *options: str) -> list[LineCommit] | None:
+def between(here: Repository, since: str, until: str) -> list[LineCommit] | None:
+    """Return the commits that `until` has and `since` has not, each behind its parents; None where git cannot tell."""
+    return _walk(here, until, None, f"^{since}")
+
+
+def single(here: Repository, commit: str) -> list[LineCommit] | None:
+    """Return one commit; None where git cannot tell."""
+    return _walk(here, commit, None, "--no-walk")
+
+
+def cut(here: Repository, commits: Sequence[LineCommit]) -> list[str]:
+    """Return those of `commits` (hex) whose parents a shallow clone does not have."""
+    return [commit.object for commit in commits if not commit.parents and _has_parents(here, commit.object)]
+
+
+def _walk(here: Repository, commit: str, path: str | None, *options: str) -> list[LineCommit] | None:
     # Fields may hold anything but NUL and the end of a line.
     form = "--format=%H%x00%T%x00%P%x00%ct%x00%an%x00%s"
     listing = here.run(
-        "rev-list", "--reverse", "--topo-order", "--encoding=UTF-8", form, *options, commit, "--", _literal(path)
+        *("rev-list", "--reverse", "--topo-order", "--encoding=UTF-8", form, *options, commit),
+        *(() if path is None else ("--", _literal(path))),
     )
     if listing is None:
         return None

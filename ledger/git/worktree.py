@@ -50,8 +50,8 @@ def snapshot(folder: str, *, exclude: Sequence[str] = (FOLDER,)) -> dict[str, An
             found["diff"] = digest
         if status["untracked"]:
             found["untracked"] = status["untracked"]
-    if remotes := _remotes(root):
-        found["remotes"] = remotes
+    if urls := remotes(root):
+        found["remotes"] = urls
     return found
 
 
@@ -131,7 +131,8 @@ def _status(root: str, pathspec: list[str]) -> dict[str, Any] | None:
     return found
 
 
-def _remotes(root: str) -> dict[str, str]:
+def remotes(root: str) -> dict[str, str]:
+    """Return the URLs of the remotes of the repository at `root`, by name, credentials included."""
     listing = process.run(root, "config", "-z", "--get-regexp", r"^remote\..*\.url$")
     pairs = process.pairs(listing or b"", last=False)
     return {key.removeprefix("remote.").removesuffix(".url"): pairs[key] for key in sorted(pairs)}

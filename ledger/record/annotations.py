@@ -9,7 +9,7 @@ from ledger.format import layout
 from ledger.format.entries import Operation
 from ledger.record.calls import check_prose
 from ledger.record.standing import newest_time, refuse_retracted
-from ledger.store import entries
+from ledger.store import entries, labels
 from ledger.store.tree import Tree
 from ledger.store.writer import now_us
 
@@ -26,24 +26,34 @@ def annotate(tree: Tree, run: str, operations: list[Operation], author: str, rea
 
 
 def retract(tree: Tree, run: str, author: str, reason: str | None = None, *, target: str | None = None) -> str:
-    """Take a run, or one entry of it, out of every view; its files stay. Returns the id of the entry that says so."""
+    """Take a run, or one entry of it, out of every view; its files stay. Returns the id of the entry that says so.
+
+    Without a run (empty) the target is an entry of the log.
+    """
     reason = check_prose("reason", reason)
     found, time = _look(tree, run)
     target = target or run
     if target in entries.retracted(found):
-        raise UsageError(f"{target} is out of view already", hint=f"bring it back with: ledger restore {run}")
+        raise UsageError(f"{target} is out of view already", hint=f"bring it back with: ledger restore {target}")
     header = form.header("retract", run, time, author, entries.heads(found))
     return entries.write(tree, form.Retract(**header, target=target, reason=reason))
 
 
-def restore(tree: Tree, run: str, author: str, reason: str | None = None) -> list[str]:
-    """Retract every retraction of a run that is known here; returns the ids of the entries that say so."""
+def restore(tree: Tree, run: str, author: str, reason: str | None = None, *, target: str | None = None) -> list[str]:
+    """Retract every retraction of a run, or of one entry of it, that is known here.
+
+    Returns the ids of the entries that say so.
+    """
     reason = check_prose("reason", reason)
     found, time = _look(tree, run)
-    if run not in entries.retracted(found):
-        raise UsageError(f"the run {run} is in view; there is nothing to restore")
     gone = entries.retracted(found)
-    against = [r.id for r in found if isinstance(r.entry, form.Retract) and r.entry.target == run and r.id not in gone]
+    if (target or run) not in gone:
+        what = f"the run {run}" if target is None else f"the entry {target}"
+        raise UsageError(f"{what} is in view; there is nothing to restore")
+    target = target or run
+    against = [
+        r.id for r in found if isinstance(r.entry, form.Retract) and r.entry.target == target and r.id not in gone
+    ]
     after = entries.heads(found)
     written = []
     for offset, id in enumerate(against):
@@ -54,6 +64,9 @@ def restore(tree: Tree, run: str, author: str, reason: str | None = None) -> lis
 
 
 def _look(tree: Tree, run: str) -> tuple[list[entries.Read], int]:
+    if not run:
+        log = labels.read(tree).read
+        return log, max(now_us(), *(read.entry.time_us + 1 for read in log)) if log else now_us()
     found = entries.read_all(tree, layout.run_folder(run), run).read
     if not found:
         raise NoSuchRun(f"there is no run {run}")

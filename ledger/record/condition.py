@@ -3,9 +3,10 @@
 import os
 from typing import Any
 
+from ledger.errors import Damage
 from ledger.git import place
 from ledger.record import start
-from ledger.store import fold, journal
+from ledger.store import fold, journal, labels
 from ledger.store.state import RunState
 from ledger.store.tree import Tree
 
@@ -20,11 +21,24 @@ def stale(tree: Tree) -> list[str]:
     return found
 
 
+def _labels(tree: Tree) -> tuple[dict[str, Any], list[str]]:
+    """Return how many labels came late, in how many entries, the newest known since when; and what is to be said."""
+    try:
+        found = [one.entry for one in labels.read(tree).sets if not one.retracted]
+    except Damage as error:
+        return {}, [f"the labels that came late cannot be read: {error.message}"]
+    if not found:
+        return {}, []
+    counts = {"entries": len(found), "labels": sum(entry.rows for entry in found)}
+    return {"labels": {**counts, "newest": max(entry.at for entry in found)}}, []
+
+
 def condition(tree: Tree, states: list[RunState]) -> dict[str, Any]:
     """Return what `ledger status` says, as its JSON document."""
     counts: dict[str, int] = {}
     for state in states:
         counts[state.status] = counts.get(state.status, 0) + 1
+    came, unread = _labels(tree)
     order = ("running", "open", "interrupted", "failed", "finished")
     return {
         "schema": "ledger.status/1",
@@ -32,7 +46,8 @@ def condition(tree: Tree, states: list[RunState]) -> dict[str, Any]:
         "runs": {status: counts[status] for status in order if status in counts},
         "unclosed": [{"id": s.id, "name": s.name, "status": s.status} for s in states if s.finished is None],
         "stale": stale(tree),
-        "notices": _notices(tree),
+        **came,
+        "notices": [*_notices(tree), *unread],
     }
 
 

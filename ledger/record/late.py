@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
+from ledger.errors import counted
 from ledger.format import entries as form
 from ledger.format import layout
 from ledger.format.values import Undefined
@@ -19,6 +20,14 @@ from ledger.store.writer import now_us
 _LATE = 0  # the attempt of late rows: outside every attempt
 
 
+class Late(NamedTuple):
+    """A late entry that is ready to be written: its id, its run, its files (name, bytes), the entry last."""
+
+    id: str
+    run: str
+    files: list[tuple[str, bytes]]
+
+
 def write(
     tree: Tree,
     run: str,
@@ -27,8 +36,37 @@ def write(
     author: str,
     reason: str | None,
     predictions: Sequence[dict[str, Any]] = (),
-) -> None:
-    """Write rows, charts and predictions (fields as a journal holds them) as one late entry."""
+    source: dict[str, Any] | None = None,
+) -> str | None:
+    """Write rows, charts and predictions (fields as a journal holds them) as one late entry; return its id.
+
+    `source` says how they came about where nobody logged them: which function, of which inputs, or which file.
+    """
+    late = prepare(tree, run, calls, charts, author, reason, predictions, source)
+    if late is None:
+        return None
+    with files.faults(f"add to run {run}"):
+        files.write_all(tree.path(layout.run_folder(run)), late.files)
+    return late.id
+
+
+def write_together(tree: Tree, ready: Sequence[Late]) -> None:
+    """Write entries, each of another run, with what they name."""
+    with files.faults(f"add to {counted(len(ready), 'run', 'runs')}"):
+        files.write_each([(tree.path(layout.run_folder(late.run)), late.files) for late in ready])
+
+
+def prepare(
+    tree: Tree,
+    run: str,
+    calls: list[RowsCall],
+    charts: list[dict[str, Any]],
+    author: str,
+    reason: str | None,
+    predictions: Sequence[dict[str, Any]] = (),
+    source: dict[str, Any] | None = None,
+) -> Late | None:
+    """Return what `write` is to write, None where it is nothing."""
     from ledger.format.rows import NO_STEP, Rows
 
     found = entries.read_all(tree, layout.run_folder(run), run).read
@@ -59,11 +97,10 @@ def write(
     ]
     total = first + len(predicted)
     if not total:
-        return
+        return None
     ranges = [form.Range(writer, 0, total - 1)]
     arrived = seal.Arrived(rows.sorted() if flat else None, refs, ranges, undefined, predicted)
     batch: list[tuple[str, bytes]] = []
     header = form.header("rows", run, time, author, entries.heads(found))
-    seal.add_entry(batch, seal.add_rows(batch, tree, header, arrived, late=True, reason=reason))
-    with files.faults(f"add to run {run}"):
-        files.write_all(tree.path(layout.run_folder(run)), batch)
+    id = seal.add_entry(batch, seal.add_rows(batch, tree, header, arrived, late=True, reason=reason, source=source))
+    return Late(id, run, batch)

@@ -20,8 +20,8 @@ class Gone(NamedTuple):
     """Something that could not be brought back: a file, what it held in a sentence, and the same in parts.
 
     `details`, where they apply: run, entry, time (us), rows, metrics ({key: {count, last_step}}), writers ([{writer,
-    first, last}], the seqs), charts ([{run, name, step}]), predictions ([{run, column, rows, split, step}]), bytes and
-    seqs ([[first, last]]) of a journal.
+    first, last}], the seqs), charts ([{run, name, step}]), predictions ([{run, column, rows, split, step}]), labels
+    ([{column, rows, time}]), bytes and seqs ([[first, last]]) of a journal.
     """
 
     path: str
@@ -36,8 +36,8 @@ class Known:
     def __init__(self, tree: Tree, folders: Sequence[str] | None = None) -> None:
         self.tree = tree
         self.rows: dict[str, list[tuple[str, form.Rows]]] = {}
-        self.entries: dict[str, dict[str, form.Entry]] = {}  # by folder and id
-        for folder in run_folders(tree) if folders is None else folders:
+        self.entries: dict[str, dict[str, form.Entry]] = {}  # by folder and id; all folders of the log are one
+        for folder in run_folders(tree) + log_folders(tree) if folders is None else folders:
             self._look(folder)
 
     def _look(self, folder: str) -> None:
@@ -45,7 +45,8 @@ class Known:
             parts = layout.parse_entry_name(name)
             entry = read_entry(self.tree, f"{folder}/{name}") if parts else None
             if parts is not None and entry is not None:
-                self.entries.setdefault(folder, {})[parts.id] = entry
+                whose = layout.LOG if folder.startswith(f"{layout.LOG}/") else folder
+                self.entries.setdefault(whose, {})[parts.id] = entry
                 if isinstance(entry, form.Rows):
                     self.rows.setdefault(folder, []).append((name, entry))
 
@@ -79,6 +80,10 @@ class Known:
             for name, column in found.columns.items()
         ]
 
+    def labels(self) -> list[form.Labels]:
+        """Return every entry of labels."""
+        return [entry for entry in self.entries.get(layout.LOG, {}).values() if isinstance(entry, form.Labels)]
+
     def _more(self, blob: str) -> list[form.ChartRef]:
         try:
             data = self.tree.read(layout.blob_path(blob, "json"))
@@ -95,11 +100,13 @@ class Known:
                 if entry.more_charts is not None:
                     paths.append(f"blobs/{entry.more_charts.blob[:2]}/{entry.more_charts.blob}.json")
         paths += [f"blobs/{chart.blob[:2]}/{chart.blob}.{chart.extension}" for _, chart in self.charts()]
-        paths += [f"blobs/{column.blob[:2]}/{column.blob}.parquet" for _, _, _, column in self.predictions()]
+        columns = [column for _, _, _, column in self.predictions()]
+        columns += [column for entry in self.labels() for column in entry.columns.values()]
+        paths += [f"blobs/{column.blob[:2]}/{column.blob}.parquet" for column in columns]
         return list(dict.fromkeys(paths))
 
     def followed(self) -> list[tuple[str, str]]:
-        """Return (run folder, id) of the entries that others followed and that are not here."""
+        """Return (run folder or `log`, id) of the entries that others followed and that are not here."""
         return [
             (folder, id)
             for folder, found in self.entries.items()
@@ -111,6 +118,16 @@ def run_folders(tree: Tree, base: str = "") -> list[str]:
     """Return the folders of runs, links left out, relative to `.ledger` or to the folder `base` in it."""
     days = sorted(files.subfolders(tree.path(f"{base}runs")))
     return [f"runs/{day}/{run}" for day in days for run in sorted(files.subfolders(tree.path(f"{base}runs/{day}")))]
+
+
+def log_folders(tree: Tree, base: str = "") -> list[str]:
+    """Return the folders of the log, links left out, relative to `.ledger` or to the folder `base` in it."""
+    return [f"{layout.LOG}/{day}" for day in sorted(files.subfolders(tree.path(f"{base}{layout.LOG}")))]
+
+
+def place(folder: str, name: str) -> str:
+    """Return the path of an entry of a run's folder, or of the log, where it lies under its day."""
+    return f"{layout.log_folder(name) if folder == layout.LOG else folder}/{name}"
 
 
 def span(first: int, last: int) -> str:
@@ -176,6 +193,8 @@ def _of_entry(known: Known, path: str) -> Gone | None:
         time = ids.parse_stamp(parts.stamp)
     except ValueError:
         return None
+    if path.startswith(f"{layout.LOG}/"):
+        return Gone(path, "entry", f"the {parts.kind} of {ids.rfc3339(time)} in the log", {"entry": name, "time": time})
     details: dict[str, Any] = {"run": run, "entry": name, "time": time}
     text = f"the {parts.kind} entry of {ids.rfc3339(time)} of run {run}"
     if parts.kind == "rows":
@@ -214,9 +233,17 @@ def _of_blob(known: Known, path: str) -> Gone | None:
         of = f" of {column['split']}" if "split" in column else ""
         step = f" at step {column['step']}" if "step" in column else ""
         texts.append(f"the column {column['column']} of predictions{of}{step} of run {column['run']}")
+    labels: list[dict[str, Any]] = [
+        {"column": name, "rows": entry.rows, "time": entry.time_us}
+        for entry in known.labels()
+        for name, column in entry.columns.items()
+        if (column.blob, extension) == (sha256, "parquet")
+    ]
+    texts += [f"the column {one['column']} of the labels of {ids.rfc3339(one['time'])}" for one in labels[:_TOLD_MAX]]
     if not texts:
         return None
     left = (len(charts) - _TOLD_MAX, "charts"), (len(columns) - _TOLD_MAX, "columns")
     more = "".join(f" and {count} more {what}" for count, what in left if count > 0)
     details = {"charts": charts} | ({"predictions": columns} if columns else {})
+    details |= {"labels": labels} if labels else {}
     return Gone(path, "blob", ", ".join(texts) + more, details)

@@ -211,14 +211,15 @@ class _Merge:
                 self._sort(File((_PACKS, "", False), path, path, sha256 or "", "", item), there)
 
     def _log(self) -> None:
+        here: dict[str, dict[str, tuple[str, files.Item]]] = {}
         for folder, items in self.source.list(self._inner(["log"], lambda name: True)):
             for name, item in sorted(items.items()):
                 entry = layout.parse_entry_name(name)
-                day = f"{name[:4]}-{name[4:6]}-{name[6:8]}"
-                file = File(
-                    (_LOG, "", True), f"{folder}/{name}", f"log/{day}/{name}", entry.id if entry else "", "", item
-                )
-                self._sort(file, self._items([f"log/{day}"]) if entry else {})
+                home = layout.log_folder(name)
+                file = File((_LOG, "", True), f"{folder}/{name}", f"{home}/{name}", entry.id if entry else "", "", item)
+                if entry and home not in here:
+                    here[home] = self._items([home])
+                self._sort(file, here[home] if entry else {})
 
     def _blobs(self) -> None:
         here: dict[str, dict[str, tuple[str, files.Item]]] = {}
@@ -292,7 +293,7 @@ class _Merge:
             else:
                 self.source.left_out.append(Problem(file.path, f"its bytes have another sha256, {found[:16]}"))
             return False
-        reason = _misnamed(file, data) if file.run else None
+        reason = _misnamed(file, data)
         if reason is not None:
             self.source.left_out.append(Problem(file.path, reason))
         return reason is None
@@ -306,10 +307,13 @@ class _Merge:
 
 
 def _misnamed(file: File, data: bytes) -> str | None:
-    """Say what is wrong with an entry whose hash is right; None for one that readers take, and for a segment."""
+    """Say what is wrong with an entry whose hash is right; None for one that readers take, and for other files.
+
+    Of the log, kinds that are not known are for later versions to read.
+    """
     name = file.target.rpartition("/")[2]
     parts = layout.parse_entry_name(name)
-    if parts is None:
+    if parts is None or not (file.run or parts.kind in layout.LOG_KINDS):
         return None
     try:
         entry = form.decode(data, name)
@@ -321,4 +325,6 @@ def _misnamed(file: File, data: bytes) -> str | None:
         return None
     if layout.entry_name(entry.time_us, entry.kind, parts.id) != name:
         return f"it is misnamed: it is a {entry.kind} entry of {entry.time}"
-    return None if entry.run == file.run else f"it is an entry of the run {entry.run}"
+    if entry.run == file.run:
+        return None
+    return f"it is an entry of the run {entry.run}" if entry.run else "it is an entry of the log, which is of no run"

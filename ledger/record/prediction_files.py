@@ -39,6 +39,21 @@ def read(
     return given, {name: found[name] for name in slices}
 
 
+def lines(path: str, rows: int) -> tuple[str, int]:
+    """Return what a row of a file is called and the number of the first one: ("line", 2) below a heading.
+
+    Where a text spans lines, and in Parquet, rows are counted: ("row", 1).
+    """
+    import pyarrow
+
+    if os.path.splitext(path)[1].lower() in (".csv", ".tsv", ".txt"):
+        with pyarrow.OSFile(path) as file:
+            text = file.read()
+        if text.rstrip().count(b"\n") == rows:
+            return "line", 2
+    return "row", 1
+
+
 def _table(path: str, wanted: list[str]) -> dict[str, Any]:
     """Return Arrow columns of a file by name; those of a CSV file are text."""
     import pyarrow

@@ -14,6 +14,7 @@ import msgspec
 from ledger.git import place, worktree
 from ledger.record import redact
 
+WORK_TREE = "LEDGER_WORK_TREE"  # the work tree that a program works in, where it is not the ledger's
 GIT_AGE_MAX = 30.0  # seconds for which a snapshot stands, since the work tree may change without a sign
 
 _PACKAGE_FOLDERS = ("site-packages", "dist-packages")
@@ -38,12 +39,26 @@ class Provenance(msgspec.Struct, frozen=True):
     author: str
 
 
-def collect(folder: str, ledger_dir: str) -> Provenance:
+def collect(folder: str, ledger_dir: str, git: dict[str, Any] | None = None) -> Provenance:
     """Collect the provenance of a run of this process, for the work in `folder` and the ledger at `ledger_dir`.
 
+    LEDGER_WORK_TREE says that the work is elsewhere, in a work tree of the same repository; `git`, what git would say.
     Nothing here raises for want of git or of an answer. Under LEDGER_NO_GIT no git is run, for the author neither.
     """
-    return Provenance(git=_git(folder, ledger_dir), program=_program(folder), author=author(folder))
+    folder = os.environ.get(WORK_TREE) or folder
+    return Provenance(git=git or _git(folder, ledger_dir), program=_program(folder), author=author(folder))
+
+
+def of_commit(folder: str, commit: str, tree: str) -> dict[str, Any]:
+    """Return what `git` says of a run of a commit that was checked out for it; `folder` is in the repository."""
+    found: dict[str, Any] = {"commit": commit, "tree": tree, "dirty": False}
+    if urls := worktree.remotes(folder):
+        found["remotes"] = _redacted(urls)
+    return found
+
+
+def _redacted(remotes: dict[str, str]) -> dict[str, str]:
+    return {_text(name): redact.redact_url(_text(url)) for name, url in remotes.items()}
 
 
 def author(folder: str) -> str:
@@ -76,7 +91,7 @@ def _git(folder: str, ledger_dir: str) -> dict[str, Any] | None:
     if remembered is None or remembered[0] != signature or time.monotonic() - remembered[1] > GIT_AGE_MAX:
         found = worktree.snapshot(folder, exclude=(ledger_dir,))
         if found is not None and "remotes" in found:
-            found["remotes"] = {_text(name): redact.redact_url(_text(url)) for name, url in found["remotes"].items()}
+            found["remotes"] = _redacted(found["remotes"])
         if found is not None and "branch" in found:
             found["branch"] = _text(found["branch"])
         remembered = _snapshots[key] = (signature, time.monotonic(), found)

@@ -219,7 +219,7 @@ class _Repairer:
         followed = set(known.followed())
         for name in self.objects():
             parts = layout.parse_entry_name(name)
-            wanted += [f"{folder}/{name}" for folder, id in followed if parts is not None and parts.id == id]
+            wanted += [losses.place(folder, name) for folder, id in followed if parts is not None and parts.id == id]
         wanted += worktree.tracked(self.tree.root)
         return [path for path in dict.fromkeys(wanted) if expected(path) and not self.tree.exists(path)]
 
@@ -356,6 +356,9 @@ def expected(path: str) -> str | None:
     if len(parts) == 3 and parts[0] == "runs" and layout.is_run_folder(parts[2]) and parts[1] not in (".", ".."):
         entry = layout.parse_entry_name(name)
         return entry.id if entry else layout.parse_segment_name(name)
+    if len(parts) == 2 and parts[0] == layout.LOG and parts[1] not in (".", ".."):
+        entry = layout.parse_entry_name(name)
+        return entry.id if entry else None
     return None
 
 
@@ -366,7 +369,7 @@ def fits(data: bytes, path: str) -> bool:
 
 def committed(tree: Tree, base: str = "") -> Iterator[str]:
     """Yield the paths of the files whose names carry a hash, in order; with `base`, of those under that folder."""
-    folders = losses.run_folders(tree, base)
+    folders = losses.run_folders(tree, base) + losses.log_folders(tree, base)
     folders += [f"blobs/{head}" for head in sorted(files.subfolders(tree.path(f"{base}blobs")))]
     for folder in folders:
         for name in tree.names(f"{base}{folder}"):

@@ -267,6 +267,7 @@ def add_rows(
     *,
     late: bool = False,
     reason: str | None = None,
+    source: dict[str, Any] | None = None,
 ) -> form.Rows:
     """Add the segments of what arrived to the files to be written, and return the entry that names them."""
     more = None
@@ -281,6 +282,7 @@ def add_rows(
         **header,
         late=late,
         reason=reason,
+        source=source,
         writers=sorted(arrived.ranges, key=lambda r: (r.writer, r.first)),
         segments=[segment for segment, _ in encoded],
         charts=charts[: form.CHARTS_MAX],

@@ -132,6 +132,8 @@ def _misfit(path: str, mode: str) -> tuple[str, str] | None:
     name, extension = parts[-1].partition(".")[::2]
     if _run_of(path) and (layout.parse_entry_name(parts[-1]) or layout.parse_segment_name(parts[-1])):
         return None
+    if parts[0] == layout.LOG and len(parts) == 3 and layout.parse_entry_name(parts[-1]):
+        return None
     if parts[0] == "blobs" and len(parts) == 3 and is_blob_name(name, extension):
         return None
     return "foreign", "no file of a ledger has this name"
@@ -175,9 +177,9 @@ def _entry(folder: str, path: str, data: bytes, named: dict[str, str]) -> Iterat
         return
     if layout.entry_name(entry.time_us, entry.kind, name[-21:-5]) != name:
         yield "misnamed", f"it is a {entry.kind} entry of {entry.time}"
-    elif entry.run != run:
-        yield "misplaced", f"it is an entry of the run {entry.run!r:.80}"
-    if isinstance(entry, form.Rows):
+    elif entry.run != (run or ""):
+        yield "misplaced", f"it is an entry of the run {entry.run!r:.80}" if entry.run else "it is an entry of the log"
+    if isinstance(entry, (form.Rows, form.Labels)):
         try:
             for file in _named(entry, path.rpartition("/")[0]):
                 named.setdefault(f"{folder}/{file}", name)
@@ -185,8 +187,12 @@ def _entry(folder: str, path: str, data: bytes, named: dict[str, str]) -> Iterat
             yield "invalid-reference", error.message
 
 
-def _named(entry: form.Rows, run_folder: str) -> Iterator[str]:
+def _named(entry: form.Rows | form.Labels, run_folder: str) -> Iterator[str]:
     """Yield the path of each file that an entry names."""
+    if isinstance(entry, form.Labels):
+        for column in entry.columns.values():
+            yield layout.blob_path(column.blob, "parquet")
+        return
     for segment in entry.segments:
         yield f"{run_folder}/{layout.segment_name(segment.sha256)}"
     for chart in entry.charts:

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from ledger.errors import InvalidValue, warn
 from ledger.format import entries as form
@@ -21,6 +21,13 @@ from ledger.store.writer import now_us
 
 RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK")  # torchrun, Slurm, Open MPI, MPICH
 UNNAMED = "LEDGER_RUN_UNNAMED"  # the run that `ledger run` named after its program, for want of a better name
+
+
+class Checkout(NamedTuple):
+    """A commit that is checked out for a program: what the run's `git` says, and the program's folder in it."""
+
+    git: dict[str, Any]
+    folder: str
 
 
 def rank() -> int:
@@ -82,10 +89,11 @@ def encode_open(
     seed: int | None = None,
     note: str | None = None,
     program: Sequence[str] | None = None,
+    checkout: Checkout | None = None,
 ) -> tuple[form.Open, form.Encoded]:
     """Return the `open` entry of a new run, with where it came from, and its bytes. Nothing is written.
 
-    `program` is the command line of a program that runs in our place.
+    `program` is the command line of a program that runs in our place, `checkout` where it does, if not here.
     """
     names.check_run_name(name)
     if isinstance(tags, str):
@@ -100,7 +108,10 @@ def encode_open(
         raise InvalidValue(f"seed must be a whole number within 2^62, not {seed!r}") from None
     note = check_prose("note", note)
     time = now_us()
-    source = provenance.collect(tree.top, tree.root)
+    source = provenance.collect(tree.top, tree.root, checkout.git if checkout else None)
+    started: dict[str, Any] = {} if program is None else {"argv": command_line(program)}
+    if checkout is not None:
+        started["folder"] = checkout.folder
     run = ids.make_run_id(time, name, os.urandom(6))
     entry = form.Open(
         **form.header("open", run, time, source.author, []),
@@ -112,9 +123,7 @@ def encode_open(
         seed=None if seed is None else int(seed),
         note=note,
         git=source.git,
-        program=source.program
-        if program is None
-        else {**source.program, "argv": redact_argv([_text(w) for w in program])},
+        program=source.program | started,
     )
     return entry, form.encode(entry)
 
@@ -236,7 +245,12 @@ def resume(tree: Tree, run: str, name: str | None, *, step: int | None = None, *
     return resumed
 
 
-def _text(word: str) -> str:
+def command_line(program: Sequence[str]) -> list[str]:
+    """Return a command line as a run keeps it: as text, secrets redacted."""
+    return redact_argv([as_text(word) for word in program])
+
+
+def as_text(word: str) -> str:
     """Return a word of a command line as text: a byte that was none is written as an escape."""
     return word.encode("utf-8", "backslashreplace").decode()
 

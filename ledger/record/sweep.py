@@ -23,7 +23,7 @@ from ledger.store.tree import Tree
 
 DAYS_MIN = 14
 _DAY_NS = 86_400 * 1_000_000_000
-_RESERVED = ("log", "packs")  # what they hold is for a later version to know
+_RESERVED = "packs"  # what it holds is for a later version to know
 
 
 class Unreferenced(NamedTuple):
@@ -214,7 +214,7 @@ def _elsewhere(tree: Tree) -> set[str]:
     lists: dict[str, list[str]] = {}
     for object, path in kept.files:
         folder, _, name = path.rpartition("/")
-        if folder.startswith(_RESERVED):
+        if folder.split("/")[0] == _RESERVED:
             raise _undecided(f"git keeps {path}, which this version does not understand", None)
         if folder.startswith("blobs/"):
             lists.setdefault(name, []).append(object)
@@ -238,10 +238,9 @@ def _elsewhere(tree: Tree) -> set[str]:
 
 def _of_folder(tree: Tree, named: _Named) -> None:
     """Add what the entries and journals of a folder name; raises Undecided for an entry that is damaged."""
-    for reserved in _RESERVED:
-        if tree.names(reserved):
-            raise _undecided(f"{tree.path(reserved)} is not understood by this version", None)
-    for folder in losses.run_folders(tree):
+    if tree.names(_RESERVED):
+        raise _undecided(f"{tree.path(_RESERVED)} is not understood by this version", None)
+    for folder in [*losses.run_folders(tree), *losses.log_folders(tree)]:
         for name in tree.names(folder):
             if layout.parse_entry_name(name):
                 named.add(_read(tree, f"{folder}/{name}"), f"{folder}/{name}")

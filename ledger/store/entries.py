@@ -27,11 +27,16 @@ class Found(NamedTuple):
 
 
 def write(tree: Tree, entry: entries.Entry) -> str:
-    """Write an entry; return its id."""
+    """Write an entry, one without a run into the log; return its id."""
     encoded = entries.encode(entry)
-    with files.faults(f"write an entry of run {entry.run}"):
-        files.write_whole(tree.path(f"{layout.run_folder(entry.run)}/{encoded.name}"), encoded.data)
+    folder = layout.run_folder(entry.run) if entry.run else layout.log_folder(encoded.name)
+    with files.faults(f"write an entry of {_whose(entry.run)}"):
+        files.write_whole(tree.path(f"{folder}/{encoded.name}"), encoded.data)
     return encoded.id
+
+
+def _whose(run: str) -> str:
+    return f"run {run}" if run else "the log"
 
 
 def write_encoded(tree: Tree, run: str, name: str, data: bytes) -> None:
@@ -44,7 +49,7 @@ def write_encoded(tree: Tree, run: str, name: str, data: bytes) -> None:
 
 
 def read_all(tree: Tree, folder: str, run: str, names: list[str] | None = None) -> Found:
-    """Read the entries of a run's folder.
+    """Read the entries of a run's folder, or with an empty `run` of a folder of the log.
 
     Raises DamagedFile or NewerFormat where one cannot be trusted; an entry of an unknown kind is skipped and noted.
     """
@@ -63,7 +68,7 @@ def read_all(tree: Tree, folder: str, run: str, names: list[str] | None = None) 
         elif layout.entry_name(entry.time_us, entry.kind, parts.id) != name:
             raise DamagedFile(f"{path} is misnamed: it is a {entry.kind} entry of {entry.time}", hint=RESTORE)
         elif entry.run != run:
-            notices.append(f"{name}: an entry of run {entry.run} lies in the folder of {run}")
+            notices.append(f"{name}: an entry of {_whose(entry.run)} lies in the folder of {run or 'the log'}")
         else:
             found.append(Read(parts.id, entry, name))
     found.sort(key=lambda r: (r.entry.time_us, r.id))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from ledger.errors import RESTORE, Damage, DamagedFile, LedgerError, NoSuchRun, counted, warn
+from ledger.format import computed, layout
 from ledger.format import entries as form
-from ledger.format import layout
 from ledger.format.names import metric_key
 from ledger.store import attached, blobs, entries, journal, segments, state
 from ledger.store.tree import Tree
@@ -235,7 +235,18 @@ def fold(tree: Tree, run: str) -> state.RunState:
         retracted=run in retracted,
         conflicts=conflicts,
         notices=notices,
+        computed=_computed(found, retracted),
     )
+
+
+def _computed(found: list[entries.Read], retracted: set[str]) -> list[computed.Computed]:
+    """Return what entries in view say they computed, the newest of each place."""
+    newest: dict[computed.Place, computed.Computed] = {}
+    for read in found:
+        if isinstance(read.entry, form.Rows) and read.entry.source and read.id not in retracted:
+            writer = read.entry.writers[0].writer if read.entry.writers else ""
+            newest.update({each.place: each for each in computed.read(read.entry.source, writer)})
+    return list(newest.values())
 
 
 def status_of(tree: Tree, folded: state.RunState) -> str:

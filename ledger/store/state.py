@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from ledger.errors import DamagedFile
+from ledger.format.computed import Computed
 
 
 class Summary(msgspec.Struct, frozen=True, array_like=True):
@@ -106,6 +107,7 @@ class RunState(msgspec.Struct, array_like=True):
     retracted: bool = False
     conflicts: list[str] = msgspec.field(default_factory=list)  # annotations set to different values at once
     notices: list[str] = msgspec.field(default_factory=list)  # skipped entries, gaps, missing files
+    computed: list[Computed] = msgspec.field(default_factory=list)  # by a backfill: the newest of each place
 
 
 _LARGE = 1  # the msgpack extension of whole numbers beyond 64 bits, as params may be

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ledger import evaluate
 from ledger.errors import DamagedFile, UsageError
 from ledger.format import charts
+from ledger.format.charts import DEFINITIONS
 from ledger.format.names import metric_key
 from ledger.store import blobs
 from ledger.store.state import Chart, RunState
@@ -16,8 +17,6 @@ from ledger.store.tree import Tree
 if TYPE_CHECKING:
     from ledger.evaluate import ChartData
     from ledger.table.frames import Source
-
-DEFINITIONS = "definitions"
 
 
 class Difference(NamedTuple):
@@ -76,30 +75,38 @@ def differences(
 
     Bytes are read only where they differ. A chart that cannot be read says nothing, and is left to `verify`.
     """
-    held: dict[str, list[tuple[Source, Chart]]] = {}
+    held: dict[str, dict[tuple[str, ...], tuple[Source, list[Chart]]]] = {}
     for state, source in zip(states, sources, strict=True):
-        for key, chart in _newest(state).items():
-            held.setdefault(key, []).append((source, chart))
+        for key, found in _newest(state).items():
+            held.setdefault(key, {})[tuple(chart.blob for chart in found)] = source, found
     result = []
     for key in sorted(held):
-        distinct = {chart.blob: (source, chart) for source, chart in held[key]}
-        if len(distinct) < 2:
+        if len(held[key]) < 2:
             continue
         name, brace, context = key.partition("{")
-        differing = _differing([_metrics(source, chart) for source, chart in distinct.values()])
+        differing = _differing([_together(source, found) for source, found in held[key].values()])
         names = [full for metric in differing if shown(full := name.removesuffix(DEFINITIONS) + metric)]
         if names:
             result.append(Difference(key, [f"{full}{brace}{context}" for full in names]))
     return result
 
 
-def _newest(state: RunState) -> dict[str, Chart]:
-    """Return the newest chart of definitions of each split, by key."""
-    found: dict[str, Chart] = {}
+def _newest(state: RunState) -> dict[str, list[Chart]]:
+    """Return the newest charts of definitions of each split, by key, in order of time.
+
+    A metric that was added later has a chart of its own below that of the evaluation: `test/definitions/f2`.
+    """
+    found: dict[str, dict[str, Chart]] = {}
     for chart in sorted(state.charts, key=lambda chart: (chart.step is None, chart.step or 0)):
-        if chart.extension == charts.EXTENSION and chart.name.endswith(DEFINITIONS):
-            found[metric_key(chart.name, chart.context)] = chart
-    return found
+        parts = chart.name.split("/")
+        if chart.extension == charts.EXTENSION and DEFINITIONS in parts[-2:]:
+            whole = "/".join(parts[: parts.index(DEFINITIONS) + 1])
+            found.setdefault(metric_key(whole, chart.context), {})[chart.name] = chart
+    return {key: sorted(each.values(), key=lambda chart: chart.time) for key, each in found.items()}
+
+
+def _together(source: Source, found: Sequence[Chart]) -> dict[str, Any]:
+    return {name: metric for chart in found for name, metric in _metrics(source, chart).items()}
 
 
 def _metrics(source: Source, chart: Chart) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from ledger.evaluate import Evaluation, evaluate
 from ledger.evaluate.lookup import bundle
 from ledger.format.names import canonical_context, metric_key
 from ledger.format.values import Undefined
-from ledger.store.state import RunState
+from ledger.store.state import Predictions, RunState
 from ledger.store.tree import Tree
-from ledger.table import definitions, predictions
+from ledger.table import definitions, labels, predictions
+from ledger.table.labels import Coverage
 
 if TYPE_CHECKING:
     from ledger.format.predictions import Column
@@ -35,6 +36,7 @@ class Asked(NamedTuple):
     threshold: float | None = None
     slice: str | None = None
     charts: bool = False
+    as_of: int | None = None  # us since 1970: with the labels that were known then
 
 
 class Part(NamedTuple):
@@ -55,6 +57,7 @@ class Reevaluation(NamedTuple):
     slice: str | None
     whole: Evaluation
     parts: list[Part]
+    labels: Coverage | None = None  # of labels that came late, how many are in
 
     @property
     def headings(self) -> list[str]:
@@ -82,6 +85,8 @@ class Reevaluation(NamedTuple):
         if self.slice is not None:
             shown["slice"] = self.slice
             shown["slices"] = [{"value": part.value, **_json(part.evaluation)} for part in self.parts]
+        if self.labels is not None:
+            shown["labels"] = self.labels.to_json()
         return {**shown, "notices": list(self.whole.notices)}
 
 
@@ -104,18 +109,22 @@ def again(tree: Tree, state: RunState, asked: Asked, options: Mapping[str, Any])
     Kind, threshold and options are those of the evaluation that was logged of them, unless others are asked for.
     """
     chosen = predictions.choose(state, asked.split, asked.step, asked.context)
-    found = predictions.read(tree, state.id, chosen)
+    found, coverage = labels.read(tree, state.id, chosen, as_of=asked.as_of)
+    labels.refuse_unknown(found, state.id, coverage)
     of = "" if found.split is None else f" of {found.split!r}"
-    if "y_true" not in found.columns:
-        raise Undecided(f"the predictions{of} of {state.id} have no y_true", hint="nothing can be held against them")
     given = {name: as_array(found.columns[name]) for name in _GIVEN if name in found.columns}
     if not {"y_pred", "y_score"} & set(given):
         raise Undecided(f"the predictions{of} of {state.id} have neither y_pred nor y_score")
-    before = _before(tree, state, found)
+    try:
+        before = logged(tree, state, found)
+    except DamagedFile:
+        if asked.kind is None or asked.threshold is None:
+            raise
+        before = {}
     kind = asked.kind or before.pop("kind", None)
     if asked.kind is not None and before.pop("kind", asked.kind) != asked.kind:
         before = {}
-    how: dict[str, Any] = {**_options_of(kind, before), **options, "kind": kind, "charts": asked.charts}
+    how: dict[str, Any] = {**options_of(kind, before), **options, "kind": kind, "charts": asked.charts}
     if asked.threshold is not None:
         _refuse_without_scores(given, f"the predictions{of} of {state.id}")
         given.pop("y_pred", None)
@@ -126,7 +135,8 @@ def again(tree: Tree, state: RunState, asked: Asked, options: Mapping[str, Any])
         how |= {"kind": whole.kind, "labels": list(whole.labels) or None, "charts": False}
         for value, rows in _slices(found, asked.slice, f"the predictions{of} of {state.id}"):
             parts.append(Part(value, evaluate(**{name: array[rows] for name, array in given.items()}, **how)))
-    return Reevaluation(state.id, state.name, found.split, found.step, found.context, asked.slice, whole, parts)
+    place = found.split, found.step, found.context
+    return Reevaluation(state.id, state.name, *place, asked.slice, whole, parts, coverage)
 
 
 def _refuse_without_scores(given: Arrays, whose: str) -> None:
@@ -143,14 +153,17 @@ def as_array(column: Column) -> Any:
     return np.where(column.null, None, column.values.astype(object))
 
 
-def _before(tree: Tree, state: RunState, found: predictions.Predicted) -> dict[str, Any]:
-    """Return kind, threshold and options of the evaluation that was logged of these predictions, as far as known."""
+def logged(tree: Tree, state: RunState, found: predictions.Predicted | Predictions) -> dict[str, Any]:
+    """Return kind, threshold and options of the evaluation that was logged of these predictions, as far as known.
+
+    Raises DamagedFile where they cannot be read: other ones would give other values under the same names.
+    """
     chart = definitions.of_split(state, found.split, found.step, found.context)
     if chart is None:
         return {}
     try:
         facts = definitions.read(tree, state.id, chart).facts
-    except (DamagedFile, UsageError):
+    except UsageError:
         return {}
     metrics, known = facts.get("metrics"), dict[str, Any]()
     for definition in metrics.values() if isinstance(metrics, dict) else ():
@@ -159,7 +172,7 @@ def _before(tree: Tree, state: RunState, found: predictions.Predicted) -> dict[s
     return {**known, "kind": facts.get("kind")}
 
 
-def _options_of(kind: str | None, known: Mapping[str, Any]) -> dict[str, Any]:
+def options_of(kind: str | None, known: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of known values that are options of the kind."""
     if kind is None:
         return {}

@@ -20,6 +20,7 @@ from ledger.store.entries import Read
 from ledger.store.origins import Brought, Part
 from ledger.store.state import RunState
 from ledger.store.tree import Tree
+from ledger.table import sources
 from ledger.table.columns import nearest
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ class NotShown(msgspec.Struct, frozen=True):
 class CellValue(msgspec.Struct, frozen=True):
     """One value that a cell had: when it was logged (us), who brought it, in which entry and commit (None: in none).
 
-    `reason` is what was said when it was added late; `not_shown` is None for the value that is shown.
+    `reason` is what was said when it was added late; `not_shown` is None for the value that is shown. `source` says how
+    it came about where a backfill brought it: the function, digests of its inputs and versions, or the file and line.
     """
 
     value: float | Undefined
@@ -65,6 +67,7 @@ class CellValue(msgspec.Struct, frozen=True):
     not_shown: NotShown | None
     file: str | None = None  # of the entry
     commit: str | None = None
+    source: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the object of `history --json`; an undefined value is null, its reason beside it."""
@@ -80,6 +83,8 @@ class CellValue(msgspec.Struct, frozen=True):
             shown["late"] = True
         if self.attempt > 1:
             shown["attempt"] = self.attempt
+        if self.source is not None:
+            shown["source"] = self.source
         return shown if self.not_shown is None else shown | {"not_shown": self.not_shown.to_json()}
 
 
@@ -107,7 +112,7 @@ class CellHistory(msgspec.Struct, frozen=True):
         return shown | ({"notices": list(self.notices)} if self.notices else {})
 
     def frame(self) -> "pd.DataFrame":
-        """Return one row a value: value, step, time, author, entry, commit, shown, why, reason."""
+        """Return one row a value: value, step, time, author, entry, commit, shown, why, reason, source (in words)."""
         import pandas as pd
 
         rows = [
@@ -121,12 +126,13 @@ class CellHistory(msgspec.Struct, frozen=True):
                 "shown": v.not_shown is None,
                 "why": None if v.not_shown is None else v.not_shown.why,
                 "reason": v.reason,
+                "source": sources.brief(v.source),
             }
             for v in self.values
         ]
-        columns = ["value", "step", "time", "author", "entry", "commit", "shown", "why", "reason"]
+        columns = ["value", "step", "time", "author", "entry", "commit", "shown", "why", "reason", "source"]
         frame = pd.DataFrame(rows, columns=columns)
-        texts = ("author", "entry", "commit", "why", "reason")
+        texts = ("author", "entry", "commit", "why", "reason", "source")
         frame = frame.astype({"value": "float64", "step": "Int64", "shown": "bool"} | dict.fromkeys(texts, "str"))
         frame["time"] = pd.to_datetime(frame["time"].astype("int64"), unit="us", utc=True).astype("datetime64[us, UTC]")
         return frame
@@ -145,7 +151,7 @@ def cell(
         raise _unknown(state, key, brought.keys)
     known_keys = brought.keys
     brought = brought._replace(parts=[Part(part.entry, _of(part.rows, found)) for part in brought.parts])
-    cells = _Cells(brought, state)
+    cells = _Cells(brought, state, found)
     steps = cells.choose(step, every)
     key = names.metric_key(*found)
     if not steps:
@@ -208,8 +214,8 @@ def _plain(rows: Rows) -> list[_Row]:
 class _Cells:
     """The rows of one metric and context of a run: all, those that stand, those shown. `choose` steps, then ask."""
 
-    def __init__(self, brought: Brought, state: RunState) -> None:
-        self.brought, self.state = brought, state
+    def __init__(self, brought: Brought, state: RunState, key: Key) -> None:
+        self.brought, self.state, self.key = brought, state, key
         self.whole = shown.stored([part.rows for part in brought.parts])
         self.standing = shown.stored(brought.standing)
         self.attempts = fold.attempts(brought.gathered.found, brought.gathered.retracted)
@@ -253,12 +259,13 @@ class _Cells:
         read = part.entry
         entry = None if read is None else read.entry
         late = isinstance(entry, form.Rows) and entry.late
+        step = None if row.step == NO_STEP else row.step
         value: float | Undefined = row.value
         if row.undefined:
             value = Undefined(self.brought.reasons.get((row.writer, row.seq), "undefined"))
         return CellValue(
             value=value,
-            step=None if row.step == NO_STEP else row.step,
+            step=step,
             time=row.time,
             author=self.state.author if entry is None else entry.author,
             entry=JOURNAL if read is None else read.id,
@@ -267,6 +274,7 @@ class _Cells:
             attempt=row.attempt,
             not_shown=self._not_shown(row, part),
             file=None if read is None else read.name,
+            source=sources.of_cell(entry.source, *self.key, step) if isinstance(entry, form.Rows) else None,
         )
 
     def _home(self, row: _Row) -> Part:

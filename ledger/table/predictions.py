@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ledger.errors import DamagedFile, NoSuchPredictions, Undecided
@@ -30,6 +31,23 @@ class Predicted(NamedTuple):
     columns: dict[str, Column]
 
 
+def choose_split(state: RunState, split: str | None) -> str | None:
+    """Return the split that is meant: as asked, else `test`, else `val`, else the only one; or NoSuchPredictions."""
+    found = state.predictions
+    if not found:
+        raise NoSuchPredictions(f"the run {state.id} has no predictions", hint="they are kept by run.log_predictions")
+    splits = list(dict.fromkeys(p.split for p in found))
+    if split is not None:
+        if split not in splits:
+            has = _listed(splits)
+            raise NoSuchPredictions(f"the run {state.id} has no predictions of {split!r}; it has those of {has}")
+        return split
+    wanted = next((word for word in _DEFAULT_SPLITS if word in splits), splits[0])
+    if len(splits) > 1 and wanted not in _DEFAULT_SPLITS:
+        raise NoSuchPredictions(f"the run {state.id} has predictions of {_listed(splits)}", hint="say which split")
+    return wanted
+
+
 def choose(
     state: RunState, split: str | None = None, step: int | None = None, context: Mapping[str, Any] | None = None
 ) -> list[Predictions]:
@@ -38,20 +56,8 @@ def choose(
     Without `split` those of `test`, else of `val`, else of the only one there is; without `context` those that have
     none, or the only ones; without `step` those that have none, else the last. Raises NoSuchPredictions.
     """
+    wanted = choose_split(state, split)
     found = state.predictions
-    if not found:
-        raise NoSuchPredictions(f"the run {state.id} has no predictions", hint="they are kept by run.log_predictions")
-    splits = list(dict.fromkeys(p.split for p in found))
-    if split is None:
-        wanted = next((word for word in _DEFAULT_SPLITS if word in splits), splits[0])
-        if len(splits) > 1 and wanted not in _DEFAULT_SPLITS:
-            raise NoSuchPredictions(f"the run {state.id} has predictions of {_listed(splits)}", hint="say which split")
-    elif split in splits:
-        wanted = split
-    else:
-        raise NoSuchPredictions(
-            f"the run {state.id} has no predictions of {split!r}; it has those of {_listed(splits)}"
-        )
     of = "" if wanted is None else f" of {wanted!r}"
     found = [p for p in found if p.split == wanted]
     found = _in_context(state.id, of, found, canonical_context(context))
@@ -80,13 +86,16 @@ def _listed(splits: Sequence[str | None]) -> str:
     return ", ".join("no split" if split is None else repr(split) for split in splits)
 
 
-def read(tree: Tree, run: str, chosen: Sequence[Predictions]) -> Predicted:
-    """Return the columns of predictions, batches one behind the other; each blob is read once.
+Known = MutableMapping[tuple[str, str, str, int], "Column"]  # columns by blob, digest, dtype and rows
+
+
+def read(tree: Tree, run: str, chosen: Sequence[Predictions], known: Known | None = None) -> Predicted:
+    """Return the columns of predictions, batches one behind the other; each blob is read once, none that is `known`.
 
     A column that some batches lack has no values there. Raises DamagedFile for a blob that is absent or damaged, and
     Undecided where a column is of two types that no third can hold exactly.
     """
-    known: dict[tuple[str, str, str, int], Column] = {}
+    known = {} if known is None else known
     names = list(dict.fromkeys(name for found in chosen for name in found.columns))
     parts: dict[str, list[Column | int]] = {name: [] for name in names}
     for found in chosen:
@@ -99,23 +108,30 @@ def read(tree: Tree, run: str, chosen: Sequence[Predictions]) -> Predicted:
     return Predicted(first.split, first.step, first.context, sum(p.rows for p in chosen), labels, columns)
 
 
-def _column(
-    tree: Tree, run: str, found: Predictions, name: str, known: dict[tuple[str, str, str, int], Column]
-) -> Column:
+def _column(tree: Tree, run: str, found: Predictions, name: str, known: Known) -> Column:
     from ledger.format import predictions as form
 
     ref = found.columns[name]
     key = (ref.blob, ref.digest, ref.dtype, found.rows)
-    if key not in known:
-        try:
-            data = blobs.get(tree, ref.blob, "parquet")
-            known[key] = form.decode(data, f"the blob {ref.blob[:16]}", ref.dtype, ref.digest, found.rows)
-        except DamagedFile as error:
-            of = "" if found.split is None else f" of {found.split!r}"
-            raise DamagedFile(
-                f"the column {name!r} of the predictions{of} of {run} cannot be read: {error.message}", hint=error.hint
-            ) from None
-    return known[key]
+    column = known.get(key)
+    if column is None:
+        with read_blob(tree, run, found, name) as (data, called):
+            column = form.decode(data, called, ref.dtype, ref.digest, found.rows)
+        known[key] = column
+    return column
+
+
+@contextmanager
+def read_blob(tree: Tree, run: str, found: Predictions, name: str) -> Iterator[tuple[bytes, str]]:
+    """Provide the bytes of a column, and what they are called; a DamagedFile that comes of them says whose they are."""
+    ref = found.columns[name]
+    try:
+        yield blobs.get(tree, ref.blob, "parquet"), f"the blob {ref.blob[:16]}"
+    except DamagedFile as error:
+        of = "" if found.split is None else f" of {found.split!r}"
+        raise DamagedFile(
+            f"the column {name!r} of the predictions{of} of {run} cannot be read: {error.message}", hint=error.hint
+        ) from None
 
 
 def _joined(run: str, name: str, parts: Sequence[Column | int]) -> Column:

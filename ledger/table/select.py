@@ -6,18 +6,19 @@ revision has it (`main:baseline`) is taken off before.
 """
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from ledger.errors import AmbiguousRun, InvalidFilter, NoSuchMetric, NoSuchRun
+from ledger.errors import AmbiguousRun, InvalidFilter, NoSuchEntry, NoSuchMetric, NoSuchRun
 from ledger.format import ids
 from ledger.schema import Schema
 from ledger.store.catalog import Catalog
-from ledger.store.state import RunState
+from ledger.store.state import EntryNote, RunState
 from ledger.table import columns, filter
 
 PREFIX_MIN = 4
+ENTRY_PREFIX_MIN, ENTRY_DIGITS = 6, 16
 
 
 def qualified(rev: str, state: RunState) -> RunState:
@@ -148,6 +149,10 @@ def _by_prefix(catalog: Catalog, word: str) -> str:
 
 def _unknown(catalog: Catalog, word: str) -> NoSuchRun:
     known = catalog.ids()
+    if (gone := removed(catalog, word)) is not None:
+        return NoSuchRun(
+            f"the run {word!r} ({gone}) was removed from view", hint=f"bring it back: ledger restore {gone}"
+        )
     names = [name for _, name, gone in known if not gone]
     near = columns.nearest(word, [*names, *(id for id, _, gone in known if not gone)])
     return NoSuchRun(f"there is no run {word!r}", hint=_near(near) if known else "the ledger has no runs yet")
@@ -225,3 +230,36 @@ def _named(catalog: Catalog, schema: Schema, words: Sequence[str]) -> list[RunSt
         for state in found:
             chosen.setdefault(state.id, state)
     return list(chosen.values())
+
+
+def entries(
+    catalog: Catalog, words: Sequence[str], log: Sequence[EntryNote] = ()
+) -> list[tuple[RunState | None, EntryNote]]:
+    """Return the entry that each word means, its id or a beginning of it, with its run; None for one of the log.
+
+    Runs that were removed are looked at too. Raises NoSuchEntry where none fits, or several do.
+    """
+    known: dict[str, tuple[RunState | None, EntryNote]] = {note.id: (None, note) for note in log}
+    for state in [*catalog.states(), *catalog.states(retracted=True)]:
+        known.update({note.id: (state, note) for note in state.entries})
+    return [known[_entry(known, word, len(catalog.damaged))] for word in words]
+
+
+def is_entry_word(word: str) -> bool:
+    """Say whether a word could be the id of an entry, or the beginning of one."""
+    return ENTRY_PREFIX_MIN <= len(word) <= ENTRY_DIGITS and ids.is_hex(word)
+
+
+def _entry(known: Mapping[str, object], word: str, damaged: int) -> str:
+    if word in known:
+        return word
+    if not is_entry_word(word):
+        hint = "an entry is named by its 16 hex digits, or at least the first 6: ledger history RUN METRIC"
+        raise NoSuchEntry(f"{word[:80]!r} names no entry", hint=hint)
+    found = sorted(id for id in known if id.startswith(word))
+    if not found:
+        unread = f"; {damaged} runs could not be read" if damaged else ""
+        raise NoSuchEntry(f"there is no entry {word}{unread}", hint="the entries of a value: ledger history RUN METRIC")
+    if len(found) > 1:
+        raise NoSuchEntry(f"{word!r} fits {len(found)} entries: {', '.join(found[:10])}", hint="give more of the id")
+    return found[0]

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ledger.table.sources import brief
 from ledger.view import numbers
 from ledger.view.plot import plot
 from ledger.view.rows import Cell, clean, markdown, markdown_table, paint, render_table
@@ -18,7 +19,7 @@ _COMMIT_DIGITS = 8
 _CHANGES = {"better": "✓ better", "worse": "✗ worse", "lost": "✗ lost", "unknown": "? unknown"}
 _STYLES = {"better": "better", "worse": "worse", "lost": "worse", "unknown": "warn"}
 _PLOT_MOST, _PLOT_PLAIN = 120, 80  # columns of a plot, and where the width is not known
-CELL_HEADINGS = ["value", "step", "time", "author", "entry", "commit", "shown", "why", "by", "reason"]
+CELL_HEADINGS = ["value", "step", "time", "author", "entry", "commit", "shown", "why", "by", "reason", "source"]
 COMMIT_HEADINGS = ["commit", "time", "author", "value", "change", "run", "name", "runs", "new", "verdict", "subject"]
 
 
@@ -57,7 +58,7 @@ def cell_values(history: Any) -> list[list[Any]]:
         hidden = value.not_shown
         why = (None, None, None) if hidden is None else (hidden.why, hidden.by or hidden.attempt, hidden.reason)
         row = [value.value, value.step, numbers.timestamp(value.time), value.author, value.entry, value.commit]
-        rows.append([*row, hidden is None, why[0], why[1], value.reason or why[2]])
+        rows.append([*row, hidden is None, why[0], why[1], value.reason or why[2], brief(value.source)])
     return rows
 
 
@@ -79,6 +80,8 @@ def _cell_rows(
     columns.append(("status", [Cell(_state(value), "bold" if value["shown"] else "dim") for value in values]))
     if any("reason" in value for value in values):
         columns.append(("reason", [value.get("reason", "-") for value in values]))
+    if any("source" in value for value in values):
+        columns.append(("source", [brief(value.get("source")) or "-" for value in values]))
     return [heading for heading, _ in columns], [[cells[i] for _, cells in columns] for i in range(len(values))]
 
 

@@ -1,9 +1,9 @@
 """Transcripts of the command line: each story in `stories/` is run, and must say what it says there.
 
-A line `$ ledger ...` is run in this process; `$ NAME=VALUE`, `$ NAME=$(ledger ...)`, `$ printf TEXT > FILE` and
-`$ printf TEXT | ledger ...` do what a shell does, `$ git ...` runs git. Then come stdout, stderr (each line after
-`! `), and `? N` where the exit code is not 0. Ids, times and paths are replaced by constant ones of the same length, so
-that tables stay aligned.
+A line `$ ledger ...` is run in this process; `$ NAME=VALUE`, `$ NAME=$(ledger ...)`, `$ NAME=$(ledger ... | tail -n 1 |
+cut -d, -f5)`, `$ printf TEXT > FILE` and `$ printf TEXT | ledger ...` do what a shell does, `$ git ...` runs git. Then
+come stdout, stderr (each line after `! `), and `? N` where the exit code is not 0. Ids, times and paths are replaced by
+constant ones of the same length, so that tables stay aligned.
 
     python tests/cli/test_stories.py --update [NAME]...     writes what is said now into the stories
 """
@@ -63,6 +63,10 @@ class Storyteller:
 
     def run(self, command: str) -> list[str]:
         """Run a command; return the lines it says."""
+        if match := re.fullmatch(r"(\w+)=\$\((ledger .*) \| tail -n 1 \| cut -d, -f(\d+)\)", command):
+            result = self.ledger(match[2])
+            self.variables[match[1]] = result.out.splitlines()[-1].split(",")[int(match[3]) - 1]
+            return self.lines("", result.err, result.code)
         if match := re.fullmatch(r"(\w+)=\$\((ledger .*)\)", command):
             result = self.ledger(match[2])
             self.variables[match[1]] = result.out.strip()

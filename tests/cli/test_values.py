@@ -133,3 +133,54 @@ def test_counts_agree_with_their_nouns(cli: Cli) -> None:
     assert "1 row sealed" in cli("finish", id).err
     assert "would log 2 metrics and 0 charts" in cli("log", "--run", "c", "x=1", "y=2", "-n").err
     assert "would log 1 metric and 0 charts" in cli("log", "--run", "c", "x=1", "-n").err
+
+
+def test_undefined_and_nan_are_two_things_in_every_verb(cli: Cli) -> None:
+    """What an evaluation could not compute, and a NaN that a training logged: neither ever reads as the other."""
+    with ledger.start("u") as run:
+        run.evaluate(y_true=[1, 1], y_score=[0.2, 0.9], kind="binary", split="test", charts=False, predictions=False)
+    with ledger.start("n") as run:
+        run.log_summary({"test/roc_auc": math.nan})
+    with ledger.start("k") as run:
+        run.log_summary({"test/roc_auc": 0.75})
+    reason, metric = "one class in y_true", "test/roc_auc"
+
+    def line(start: str, *arguments: str) -> list[str]:
+        out = cli(*arguments).out
+        return next(text.split() for text in out.splitlines() if text.startswith(start))
+
+    columns = ["-c", f"name,{metric}"]
+    assert [line(f"{name} ", "ls", *columns)[1] for name in "unk"] == ["undefined", "nan", "0.75"]
+    assert [line(f"{name},", "ls", *columns, "--csv")[0] for name in "un"] == ["u,undefined", "n,NaN"]
+    assert cli("ls", *columns, "--sort", f"-{metric}", "--csv").out.splitlines()[1] == "k,0.75"
+    assert cli("ls", *columns, "-F", f"{metric} < 0.8", "--csv").out.splitlines()[1:] == ["k,0.75"]
+    assert line(metric, "show", "u")[2] == "undefined"
+    assert line(metric, "show", "n")[2] == "nan"
+    assert f"{metric} is undefined: {reason}" in cli("show", "u").out
+    assert "is undefined" not in cli("show", "n").out
+    assert line(metric, "compare", "u", "n", "k", "--metric", metric)[2:] == ["undefined", "nan", "0.75"]
+    row = json.loads(cli("compare", "u", "n", "k", "--metric", metric, "--json").out)["metrics"][0]
+    ids = {name: ledger.open().state(name).id for name in "unk"}
+    assert row["values"] == {ids["u"]: None, ids["n"]: "NaN", ids["k"]: 0.75}
+    assert (row["undefined"], row["best"]) == ({ids["u"]: reason}, [])
+    assert line(metric, "diff", "u", "n", "--metric", metric)[2:6] == ["undefined", "nan", "-", "?"]
+    rows = [json.loads(text) for text in cli("export", "u", "n", "--format", "jsonl").out.splitlines()]
+    kept = {row["run"]: (row["value"], row.get("undefined")) for row in rows if row["metric"] == metric}
+    assert kept == {ids["u"]: (None, reason), ids["n"]: ("NaN", None)}
+    assert "undefined" in cli("history", "u", metric).out.split()
+    assert "nan" in cli("history", "n", metric).out.split()
+    scatter = cli("plot", "scatter", "--x", metric, "--y", metric, "--csv")
+    assert [text.split(",")[1] for text in scatter.out.splitlines()[1:]] == ["k"]
+    assert "2 runs whose value is undefined, NaN or infinite" in scatter.err
+
+
+def test_a_curve_has_gaps_where_values_are_no_numbers(cli: Cli) -> None:
+    """A NaN is in the data of a plot, an undefined value is counted beside it; lone points are drawn, as text too."""
+    with ledger.start("a") as run:
+        for step, value in enumerate([0.5, math.nan, ledger.Undefined("one class"), 0.75]):
+            run.log({"auc": value}, step=step)
+    found = cli("plot", "curves", "--metric", "auc", "--json")
+    assert json.loads(found.out)["lines"][0]["y"] == [0.5, "NaN", 0.75]
+    assert "1 value undefined or without a step not drawn" in found.err
+    drawn = cli("plot", "curves", "--metric", "auc", "--terminal").out
+    assert sum(0x2800 < ord(character) <= 0x28FF for character in drawn) == 2

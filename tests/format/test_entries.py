@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import Damage, DamagedFile, NewerFormat
-from ledger.format import entries, layout
+from ledger.format import entries, json_style, layout
 from ledger.format.names import is_metric
 
 RUN = "20261122-031501-baseline-7f3a9c2e1b0d"
@@ -168,7 +168,7 @@ def test_damaged_bytes_never_surprise(entry: entries.Entry, data: st.DataObject)
 def test_json_style(value: dict[str, Any]) -> None:
     """The text is strict JSON that ends in LF, holds no CR or tab, and no line ends in a space."""
     wrapped = {"a": [1.0, True, None], **{k: v for k, v in value.items() if _finite(v) and k != "a"}}
-    text = entries.render(wrapped).decode()
+    text = json_style.render(wrapped).decode()
     assert json.loads(text) == wrapped
     assert text.endswith("\n")
     assert "\n\n" not in text
@@ -188,8 +188,8 @@ def _finite(value: Any) -> bool:
 def test_a_long_container_takes_a_line_for_each_member() -> None:
     """A container of scalars stands on one line up to 110 characters, and is opened beyond."""
     short, long = ["x" * 40] * 2, ["x" * 40] * 3
-    assert entries.render({"a": short}).decode().count("\n") == 3
-    assert entries.render({"a": long}).decode().count("\n") == 7
+    assert json_style.render({"a": short}).decode().count("\n") == 3
+    assert json_style.render({"a": long}).decode().count("\n") == 7
 
 
 def test_absent_fields_are_left_out() -> None:

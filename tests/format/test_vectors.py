@@ -32,6 +32,7 @@ def read(name: str) -> Any:
 
 ENTRIES, JOURNAL, SEGMENT, IDS, KEYS = (read(f"{n}.json") for n in ("entries", "journal", "segment", "ids", "keys"))
 PREDICTIONS, PREDICTED = read("predictions.json"), VECTORS / "predictions"
+LABELS, LABELLED = read("labels.json"), VECTORS / "labels"
 RUN = SEGMENT["run"]
 BIN = (VECTORS / "journal.bin").read_bytes()
 
@@ -166,10 +167,14 @@ def test_segment_written_anew_holds_the_same() -> None:
     assert (runs, rows_of(again)) == ([RUN], SEGMENT["rows"])
 
 
-@pytest.mark.parametrize("case", PREDICTIONS["columns"], ids=lambda c: c["name"])
-def test_columns_of_predictions(case: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("folder", "case"),
+    [(folder, case) for folder, cases in ((PREDICTED, PREDICTIONS), (LABELLED, LABELS)) for case in cases["columns"]],
+    ids=lambda value: value["name"] if isinstance(value, dict) else value.name,
+)
+def test_columns_of_predictions_and_labels(folder: Path, case: dict[str, Any]) -> None:
     """Values give the bytes that are hashed and the digest; the Parquet file gives the values, and has its name."""
-    data = (PREDICTED / f"{case['name']}.parquet").read_bytes()
+    data = (folder / f"{case['name']}.parquet").read_bytes()
     assert hashlib.sha256(data).hexdigest() == case["blob"]
     assert hashlib.sha256(bytes.fromhex(case["hashed"])).hexdigest() == case["digest"]
     found = predictions.decode(data, case["name"], case["dtype"], case["digest"], len(case["values"]))
@@ -199,6 +204,28 @@ def test_predictions_in_a_journal_and_in_an_entry() -> None:
     assert {name: c["blob"] for name, c in payload[3]["columns"].items()} == {
         case["name"]: case["blob"] for case in PREDICTIONS["columns"]
     }
+
+
+def test_entries_of_the_log() -> None:
+    """Labels, and what takes them out of view, are written byte for byte; they name no run, and those columns."""
+    for name, kind in ((LABELS["entry"], entries.Labels), (LABELS["retract"], entries.Retract)):
+        data = (LABELLED / name).read_bytes()
+        entry = entries.decode(data, name)
+        assert isinstance(entry, kind)
+        encoded = entries.encode(entry)
+        assert (encoded.name, encoded.data, entry.run) == (name, data, "")
+        assert layout.log_folder(name) == "log/2026-11-22"
+    labels = entries.decode((LABELLED / LABELS["entry"]).read_bytes(), LABELS["entry"])
+    assert isinstance(labels, entries.Labels)
+    assert {name: (ref.blob, ref.digest, ref.dtype) for name, ref in labels.columns.items()} == {
+        case["name"]: (case["blob"], case["digest"], case["dtype"]) for case in LABELS["columns"]
+    }
+
+
+def test_every_kind_of_the_log_has_a_vector() -> None:
+    """The folder holds an entry of each kind of the log, and the columns."""
+    kinds = {parts.kind for path in LABELLED.iterdir() if (parts := layout.parse_entry_name(path.name))}
+    assert kinds == set(layout.LOG_KINDS)
 
 
 @pytest.mark.parametrize("case", IDS["runs"], ids=lambda c: c["id"])

@@ -67,6 +67,12 @@ CASES: dict[str, tuple[dict[str, Any], int]] = {
     "a column of no known type": (rows(predictions=[{**PREDICTED, "columns": {"y": {**COLUMN, "dtype": EVIL}}}]), 0),
     "hostile reason": (rows(undefined=[{"writer": "w", "seq": 1, "reason": EVIL}]), 0),
     "hostile summary": (rows(summary={EVIL: {"last": EVIL, "count": [1]}}), 0),
+    "a source that is none": (rows(source=[EVIL]), 5),
+    "a source of any shape": (rows(source={"by": EVIL, EVIL: [EVIL], "function": 5, "versions": [EVIL]}), 0),
+    "computed is no list": (rows(source={"by": "backfill", "computed": {"name": 5}}), 0),
+    "computed of any shape": (rows(source={"computed": [1, None, [], {"name": 5}, {"name": EVIL, "key": EVIL}]}), 0),
+    "computed without end": (
+        rows(source={"computed": [{"name": "acc", "key": "0" * 16, "step": step} for step in range(50_000)]}), 0),
     "unknown status": ({"kind": "close", "status": EVIL}, 0),
     "hostile error": ({"kind": "close", "status": "failed", "error": EVIL}, 0),
     "attempt beyond bounds": ({"kind": "resume", "attempt": 2**70}, 5),

@@ -11,7 +11,7 @@ from sklearn import metrics as oracle
 
 import ledger
 from ledger import evaluate
-from ledger.errors import InvalidName, InvalidValue, LedgerWarning, RunFinished, UsageError
+from ledger.errors import InvalidName, InvalidValue, LedgerWarning, NoSuchMetric, RunFinished, UsageError
 from ledger.format import charts
 from ledger.store import files, journal
 
@@ -335,3 +335,29 @@ def test_charts_are_read_back_as_data() -> None:
     assert charts.kind_of(led.chart("a", "test/roc")) == "roc"
     with pytest.raises(UsageError, match="the chart words of .* is text/plain, no chart data"):
         led.chart_data("a", "words")
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        (False, []),
+        ([], []),
+        ("roc", ["roc"]),
+        (("confusion_matrix", "ks"), ["confusion", "ks"]),
+    ],
+)
+def test_charts_by_name(asked: Any, kept: list[str]) -> None:
+    """Charts that are asked for by name or alias are kept, and the definitions; an evaluation gives no others back."""
+    with ledger.start("a") as run:
+        found = run.evaluate(y_true=TRUTH, y_score=SCORES, kind="binary", charts=asked)
+    assert sorted(found.charts) == kept
+    assert [chart.name for chart in ledger.open().state("a").charts] == sorted([*kept, "definitions"])
+
+
+def test_a_chart_that_a_kind_has_not() -> None:
+    """A metric, a chart of another kind or a misspelt one is an error that names it; nothing is written."""
+    with ledger.start("a") as run:
+        for name, error in (("f1", UsageError), ("residuals", UsageError), ("rox", NoSuchMetric)):
+            with pytest.raises(error, match=name):
+                run.evaluate(y_true=TRUTH, y_score=SCORES, kind="binary", charts=[name])
+    assert values("a") == {}

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import ledger
 from ledger import api
 from ledger.errors import UsageError
+from ledger.format import names
 from ledger.record import program
 from ledger.store.state import RunState
 
@@ -165,8 +166,12 @@ def test_the_tail_is_the_end_of_all_that_went_by(pieces: list[bytes], limit: int
         (["a:b"], "a-b"),
         (["@x"], "x"),
         ([".hidden"], ".hidden"),
+        (["\udcff.py"], "\\udcff"),
+        (["@ a.\t.b...c.sh"], "a.b.c"),
+        (["x" * 600], "x" * 100),
+        (["/"], "run"),
     ],
 )
 def test_a_program_names_its_run(command: list[str], name: str) -> None:
     """The script of an interpreter, else the program; what selectors use is taken out."""
-    assert api.opening.program_name(command) == name  # type: ignore[attr-defined]
+    assert names.check_run_name(program.name_of(command)) == name

@@ -78,6 +78,52 @@ def test_bytes_are_synced_before_the_name_and_the_name_before_the_return(
     assert done == ["mkdir", "fsync folder", "write", "fsync", "rename", "fsync folder"]
 
 
+def test_files_of_several_folders_appear_together(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are on the disk before the first has its name; then each folder is synced, once."""
+    done: list[str] = []
+    for name in ("fsync", "rename"):
+        real = getattr(os, name)
+
+        def spy(first: object, *rest: object, name: str = name, real: object = real) -> object:
+            done.append(name)
+            return real(first, *rest)  # type: ignore[operator]
+
+        monkeypatch.setattr(os, name, spy)
+    (workdir / "a").mkdir()
+    (workdir / "b").mkdir()
+    both = [(str(workdir / name), [("x", b"1"), ("y", b"2")]) for name in "ab"]
+    files.write_each(both)
+    assert done == ["fsync"] * 4 + ["rename"] * 4 + ["fsync"] * 2
+    assert sorted(str(path.relative_to(workdir)) for path in workdir.rglob("*")) == [
+        "a", "a/x", "a/y", "b", "b/x", "b/y"
+    ]  # fmt: skip
+    files.write_each(both)  # what is there is left alone
+    assert len(done) == 10
+
+
+@pytest.mark.parametrize("call", ["open", "write", "fsync"])
+def test_a_fault_leaves_nothing_in_any_folder(workdir: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    """A refusal before any file has its name: neither folder has anything, and writing again is possible."""
+    real, calls = getattr(os, call), 0
+
+    def full(*arguments: object, **keywords: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(*arguments, **keywords)
+
+    folders = [workdir / "a", workdir / "b"]
+    for folder in folders:
+        folder.mkdir()
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+        patch.setattr(os, call, full)
+        files.write_each([(str(folder), [("x", b"1")]) for folder in folders])
+    assert [list(folder.iterdir()) for folder in folders] == [[], []]
+    files.write_each([(str(folder), [("x", b"1")]) for folder in folders])
+    assert [(folder / "x").read_bytes() for folder in folders] == [b"1", b"1"]
+
+
 def test_a_short_write_is_gone_on_with(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A write that takes a part only is followed by another, until all bytes are there."""
     real = os.write

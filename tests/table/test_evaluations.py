@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import ledger
-from ledger import evaluate
-from ledger.errors import InvalidValue, NoSuchPredictions, NotFound, Undecided, UsageError
+from ledger import Undefined, evaluate
+from ledger.errors import DamagedFile, InvalidValue, NoSuchPredictions, NotFound, Undecided, UsageError
 
 pytestmark = pytest.mark.usefixtures("workdir")
 
@@ -99,6 +99,31 @@ def test_what_was_computed_again_can_be_logged() -> None:
     assert led.chart_data("a", "test/low_roc").facts["auc"] == found.whole["roc_auc"]
 
 
+def test_what_is_shown_already_is_not_logged_again() -> None:
+    """The second time nothing is written; another threshold is, and so is the first one after it, which then shows."""
+    with ledger.start("a") as run:
+        run.log_predictions("test", y_true=TRUTH, y_score=SCORES, slices={"site": SITES}, step=3)
+    led = ledger.open()
+
+    def files() -> int:
+        return sum(path.is_file() for path in Path(".ledger/runs").rglob("*"))
+
+    def log(threshold: float, slice: str | None = None) -> tuple[bool, int]:
+        before = files()
+        found = led.evaluate("a", kind="binary", threshold=threshold, slice=slice, charts=True)
+        return led.run("a").log_evaluation(found, reason="again"), files() - before
+
+    assert [log(0.3), log(0.3), log(0.3)] == [(True, 2), (False, 0), (False, 0)]
+    assert [log(0.3, "site"), log(0.3, "site"), log(0.3)] == [(True, 2), (False, 0), (False, 0)]
+    assert [log(0.7), log(0.7), log(0.3), log(0.3)] == [(True, 2), (False, 0), (True, 2), (False, 0)]
+    assert led.state("a").entries[-1].reason == "again"
+    assert led.state("a").metrics["test/recall"].last == led.evaluate("a", kind="binary", threshold=0.3).whole["recall"]
+    one_class = led.evaluate("a", kind="binary", threshold=0.99, charts=True)
+    assert led.run("a").log_evaluation(one_class)
+    assert isinstance(one_class.whole["precision"], Undefined)
+    assert not led.run("a").log_evaluation(one_class)
+
+
 def differing(*names: str, **options: Any) -> list[tuple[str, list[str]]]:
     """What a comparison says of definitions."""
     return [(found.chart, found.metrics) for found in ledger.open().compare(*names, **options).definitions_differ]
@@ -131,12 +156,15 @@ def test_a_macro_f1_is_not_the_f1_of_two_classes() -> None:
 
 
 def test_definitions_that_cannot_be_read_are_passed_over() -> None:
-    """The comparison is there; `verify` is what says that a file is gone."""
+    """The comparison is there; `verify` says that a file is gone. An evaluation needs them, unless all is said."""
     for name, threshold in [("a", 0.5), ("b", 0.4)]:
         with ledger.start(name) as run:
             run.evaluate(y_true=TRUTH, y_score=SCORES, kind="binary", split="test", threshold=threshold)
     led = ledger.open()
     Path(led.blob_path(led.find_chart("a", "test/definitions"))).unlink()
     assert differing("a", "b") == []
-    assert led.evaluate("a").whole["roc_auc"] == led.evaluate("b").whole["roc_auc"]
+    with pytest.raises(DamagedFile):
+        led.evaluate("a")
+    asked = {"kind": "binary", "threshold": 0.4}
+    assert led.evaluate("a", **asked).whole["f1"] == led.evaluate("b").whole["f1"]
     assert "roc" in led.chart_kinds("a").values()

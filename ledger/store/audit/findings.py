@@ -114,7 +114,7 @@ def finding(kind: str, path: str, message: str, run: str | None = None) -> Findi
     severity, hint = KINDS[kind]
     if len(message) > _MESSAGE_MAX:
         message = message[:_MESSAGE_MAX] + "…"
-    return Finding(kind, severity, path, message, hint.format(path=path, run=run), run)
+    return Finding(kind, severity, path, message, hint.format(path=path, run=run), run or None)
 
 
 def in_order(findings: list[Finding]) -> list[Finding]:

@@ -46,6 +46,7 @@ class Inventory:
         self.runs: list[RunFolder] = []
         self.blobs: dict[str, Thing] = {}
         self.journals: dict[str, Thing] = {}
+        self.log: list[RunFolder] = []  # a day each, of the run ""
         self.constants: dict[str, Thing] = {}
         self.findings: list[Finding] = []
         self.files = self.bytes = 0
@@ -66,7 +67,7 @@ class Inventory:
             folder = stat.S_ISDIR(thing.mode)
             if thing.name in layout.CONSTANT_FILES and not folder:
                 self.constants[thing.name] = thing
-            elif thing.name == "runs" and folder:
+            elif thing.name in ("runs", layout.LOG) and folder:
                 continue
             elif thing.name == "blobs" and folder:
                 self._blobs()
@@ -78,9 +79,11 @@ class Inventory:
         return self
 
     def take_runs(self) -> None:
-        """List the runs."""
+        """List the runs, and the log."""
         if self.tree.is_folder("runs"):
             self._runs()
+        if self.tree.is_folder(layout.LOG):
+            self._log()
         self._search_planted()
 
     def _search_planted(self) -> None:
@@ -145,7 +148,7 @@ class Inventory:
             self.note("large-file", path, f"{size / _MEGABYTE:.0f} MB, above 50 MB")
 
     def _foreign(self, path: str, thing: Thing, message: str = "no file of a ledger has this name") -> None:
-        if path in ("log", "packs"):
+        if path == "packs":
             message = "reserved for later formats; this version does not look there"
         self.note("foreign", path, message)
         if stat.S_ISDIR(thing.mode):
@@ -208,6 +211,24 @@ class Inventory:
         proper = layout.run_folder(run)
         if path != proper:
             self.note("misplaced", path, f"the run's folder belongs at {proper}", run)
+
+    def _log(self) -> None:
+        for day in self._folders(layout.LOG):
+            folder, found = f"{layout.LOG}/{day.name}", dict[str, Thing]()
+            if not _is_day(day.name):
+                self._foreign(folder, day)
+                continue
+            for thing in self._list(folder):
+                path, named = f"{folder}/{thing.name}", layout.parse_entry_name(thing.name) is not None
+                if stat.S_ISDIR(thing.mode):
+                    self._in_the_way(path, thing, named)
+                elif not named:
+                    self._foreign(path, thing)
+                else:
+                    found[thing.name] = thing
+                    if (proper := layout.log_folder(thing.name)) != folder:
+                        self.note("misplaced", path, f"the entry belongs in {proper}")
+            self.log.append(RunFolder("", folder, found, {}))
 
     def _blobs(self) -> None:
         for part in self._folders("blobs"):

@@ -45,9 +45,12 @@ class RowCheck:
             self._repeated(concat(parts))
 
     def predictions(self, found: list[Read], known: set[tuple[str, str, str, int]]) -> None:
-        """Check that the columns of predictions hold what entries say; `known` are those that were looked at before."""
+        """Check that columns of predictions and labels hold what entries say; `known` were looked at before."""
         for read in found:
-            for one in read.entry.predictions if isinstance(read.entry, form.Rows) else ():
+            sets: list[form.PredictionsRef] | list[form.Labels] = []
+            if isinstance(read.entry, (form.Rows, form.Labels)):
+                sets = read.entry.predictions if isinstance(read.entry, form.Rows) else [read.entry]
+            for one in sets:
                 for name, ref in one.columns.items():
                     said = (ref.blob, ref.dtype, ref.digest, one.rows)
                     if said not in known:

@@ -35,7 +35,7 @@ class Runs:
     def check(self, folder: RunFolder) -> None:
         """Check the entries of a run, and hash its segments."""
         run, note = folder.run, self.there.note
-        self.read = [read for name, thing in folder.entries.items() if (read := self._entry(folder, name, thing))]
+        self.read = [read for name, thing in folder.entries.items() if (read := self.entry(folder, name, thing))]
         self._history(folder)
         self._charts(folder)
         stated: dict[str, list[Stated]] = {}
@@ -48,7 +48,7 @@ class Runs:
                 note("unreferenced", path, "no entry names this segment: its rows do not count", run)
             self.hashes.check(path, thing.size, name[:16], stated.get(name, ()), run)
 
-    def _entry(self, folder: RunFolder, name: str, thing: Thing) -> Read | None:
+    def entry(self, folder: RunFolder, name: str, thing: Thing) -> Read | None:
         """Check one entry by itself; return it if readers take it."""
         path, run, note = f"{folder.path}/{name}", folder.run, self.there.note
         id = name[_ID]
@@ -78,8 +78,9 @@ class Runs:
         if entry is None:
             note("unknown-kind", path, f"of the kind {content.get('kind')!s:.40}, which this version passes over", run)
         self._against_name(content, entry is not None, path, name, run)
-        if content.get("run") != run:
-            note("misplaced", path, f"it is an entry of run {content.get('run')!s:.80}", run)
+        if content.get("run", "") != run:
+            whose = f"of run {content['run']!s:.80}" if content.get("run") else "of the log, which is of no run"
+            note("misplaced", path, f"it is an entry {whose}", run)
             return None
         return None if entry is None else Read(id, entry, name)
 
@@ -149,7 +150,7 @@ class Runs:
                 text = f"it has {counted(segment.rows, 'row', 'rows')} of {path}"
                 self.there.note("absent", f"{folder.path}/{name}", text, run)
         more = entry.more_charts
-        listed = self._blob(path, more.blob, "json", None, run) if more is not None else None
+        listed = self.blob(path, more.blob, "json", None, run) if more is not None else None
         charts = entry.charts
         if more is not None and listed is not None:
             charts = charts + self._more_charts(path, listed, more, run)
@@ -159,12 +160,12 @@ class Runs:
                 text = f"{what} {found.seq} of writer {found.writer!r:.40} lies outside the ranges it states"
                 self.there.note("range-mismatch", path, text, run)
         for chart in charts:
-            self._blob(path, chart.blob, chart.extension, chart.bytes, run)
+            self.blob(path, chart.blob, chart.extension, chart.bytes, run)
         for predictions in entry.predictions:
             for column in predictions.columns.values():
-                self._blob(path, column.blob, "parquet", None, run)
+                self.blob(path, column.blob, "parquet", None, run)
 
-    def _blob(self, entry: str, sha256: str, extension: str, size: int | None, run: str) -> str | None:
+    def blob(self, entry: str, sha256: str, extension: str, size: int | None, run: str) -> str | None:
         """Look for a blob that an entry names; return its path if it is here."""
         if not is_blob_name(sha256, extension):
             text = f"it names a blob {sha256!r:.80} ({extension!r:.24}), which can be none"

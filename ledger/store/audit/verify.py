@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ledger.errors import DamagedFile
 from ledger.format import layout
-from ledger.store.audit import exposure
+from ledger.store.audit import exposure, log
 from ledger.store.audit.findings import Report, in_order
 from ledger.store.audit.hashes import Hashes, Progress
 from ledger.store.audit.inventory import Inventory, RunFolder
@@ -55,10 +55,11 @@ def verify(
                 runs.check(folder)
                 if rows:
                     count += _rows(there, folder, runs, journals)
+            log.check(there, runs, rows=rows)
             _blobs(there, runs, journals, redact)
             hashes.finish()
     known = {folder.run for folder in there.runs} | {path.split("/")[1] for path in there.journals}
-    entries = sum(len(folder.entries) for folder in there.runs)
+    entries = sum(len(folder.entries) for folder in [*there.runs, *there.log])
     found = in_order(there.findings)
     return Report(tree.root, there.files, there.bytes, len(known), entries, count if rows else None, found)
 
@@ -80,7 +81,7 @@ def _constants(there: Inventory, fast: bool) -> None:
 
 def _sizes(there: Inventory) -> None:
     """Look for files that a crash or a full disk has emptied: no entry and no segment is, and one blob only."""
-    for folder in there.runs:
+    for folder in [*there.runs, *there.log]:
         for name, thing in (*folder.entries.items(), *folder.segments.items()):
             if not thing.size:
                 there.note("hash-mismatch", f"{folder.path}/{name}", "it is empty", folder.run)

@@ -1,0 +1,67 @@
+"""Where a value came from, as the `source` of its entry says: computed by which function of what, or given in a file.
+
+A source is free JSON: what is not of the form that a backfill writes is passed over.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+_TEXT_MOST = 60
+
+
+def of_cell(source: Any, name: str, context: str | None, step: int | None) -> dict[str, Any] | None:
+    """Return the source of one cell: of the values that an entry computed, `computed` has only the one meant.
+
+    A value that a bundle computed has the bundle's: `test/binary` for `test/f2`. None where there is no source.
+    """
+    if not isinstance(source, Mapping) or not source:
+        return None
+    found = dict(source)
+    listed = found.get("computed")
+    if isinstance(listed, list):
+        items = [item for item in listed if isinstance(item, Mapping) and item.get("step") == step]
+        split = name.partition("/")[0]
+        fits = (
+            [item for item in items if item.get("name") == name and item.get("context") == context]
+            or [item for item in items if item.get("name") == name]
+            or [item for item in items if str(item.get("name")).partition("/")[0] == split]
+        )
+        found["computed"] = fits[:1]
+        if not fits:
+            del found["computed"]
+    return found
+
+
+def brief(source: Any) -> str | None:
+    """Return a source as a few words: `ledger.evaluate:f2 of 1000 rows`, `values.csv, line 12`, `given`."""
+    if not isinstance(source, Mapping) or not source:
+        return None
+    file, computed = source.get("file"), source.get("computed")
+    first = computed[0] if isinstance(computed, list) and computed else None
+    if isinstance(first, Mapping) and isinstance(first.get("function"), str):
+        return _short(first["function"]) + _inputs(computed)
+    if isinstance(file, Mapping) and isinstance(file.get("name"), str):
+        return _short(file["name"]) + _line(source)
+    return "given" if source.get("by") == "backfill" else None
+
+
+def _inputs(listed: Any) -> str:
+    item = listed[0] if isinstance(listed, list) and len(listed) == 1 and isinstance(listed[0], Mapping) else {}
+    rows, labels = item.get("rows"), item.get("labels")
+    text = f" of {rows} rows" if isinstance(rows, int) else ""
+    if isinstance(labels, Mapping) and isinstance(labels.get("known"), int) and isinstance(labels.get("of"), int):
+        text += f", {labels['known']} of {labels['of']} labels in"
+    return text
+
+
+def _line(source: Mapping[str, Any]) -> str:
+    line, lines = source.get("line"), source.get("lines")
+    if isinstance(line, int):
+        return f", line {line}"
+    if isinstance(lines, list) and len(lines) == 2 and all(isinstance(each, int) for each in lines):
+        return f", lines {lines[0]} to {lines[1]}"
+    return ""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _TEXT_MOST else f"{text[: _TEXT_MOST - 1]}…"
