@@ -106,11 +106,37 @@ In names, case, blanks and hyphens do not matter, and the `neg_` of a scikit-lea
   and the evaluation says how many rows that changed.
 - The same rows in chunks (`ledger.evaluate.Stream`), in any order or merged from several processes, give the same
   answer, up to rounding where there are weights.
-- Labels are in the order given as `labels=`, else sorted; of two the last is the positive one. Columns of scores are
-  in that order.
+- Labels are in the order given as `labels=`, else in that of the categories of a categorical `y_true`, ordered or not,
+  else sorted; of two the last is the positive one. Categories that do not occur count only where there is a column of
+  scores for each, as in scikit-learn only labels that occur do.
+- Columns of scores are in the order of the labels. Those of a frame are found by their names where these are the
+  labels, or the labels as text; no name being a label, they are in the order of the labels; some being, it is an error.
+  scikit-learn sorts its classes: columns without names beside categories that are not sorted need `labels=`.
+- Sums of squares are right down to values of 1e-150: where they would have lost digits (`rmse`, `r2`, `pearson` of
+  values of 1e-160), the metric is undefined. `mse` itself is then as near as float64 comes to it.
+- A `kind` that nobody says is guessed. Three dimensions are a segmentation, several columns of 0 and 1 multilabel or,
+  one-hot and beside probabilities, multiclass. Without scores, what holds a fraction is a regression; so are whole
+  numbers of which the truth has many different ones (more than 100, or than 2 √rows and 10), where `y_pred` or the
+  truth is of a type of floats, or `y_pred` has a number that the truth has not. Other whole numbers, truth values and
+  text are classes: binary if there are two of them.
+- The best threshold of each metric (chart `threshold`, fact `best`) is exact, over all distinct scores. Of thresholds
+  that tie it is the middle of the widest stretch, of equally wide ones that of the lowest; a hundredth of the scores'
+  range below the least score, where every row is positive, is the lowest that counts.
 - Metrics of one's own are added with `ledger.evaluate.register` or, by an installed package, through the entry point
   group `ledger.metrics`.
 """
+
+OPTIONS = {
+    "threshold": "a row is positive where its score is greater: 0.5",
+    "bins": "of `ece` and `calibration`, of equal width over 0 to 1: 10",
+    "beta": "what `fbeta` weighs recall with: 1",
+    "zero_division": "what 0/0 stands for in means over labels: left out (None), 0 or 1",
+    "k": "of `top_k_accuracy`",
+    "normalizer": "what `mean_relative_error` divides errors by: a number, or one for each row",
+    "keep": "of how many rows at most medians, quantiles and charts are made: 2^24; of more they are undefined",
+    "ignore_class": "a label: pixels whose truth it is are left out, and it is in no mean over labels; to predict it "
+    "elsewhere is a miss",
+}
 
 # Rows of each kind, to see what columns its charts have.
 SAMPLES: dict[str, dict[str, Any]] = {
@@ -341,7 +367,8 @@ def metrics_page() -> str:
         found = bundle(kind)
         lines += [f"## {kind.capitalize()}\n"]
         if found.options:
-            lines += [f"Options: {', '.join(f'`{option}`' for option in found.options)}.\n"]
+            lines += ["| option | what it is |", "|---|---|"]
+            lines += [*(f"| `{option}` | {OPTIONS[option]} |" for option in found.options), ""]
         lines += [*_metric_rows([metric for metric in found.metrics if metric.bundled]), ""]
         if others := [metric for metric in found.metrics if not metric.bundled]:
             lines += ["When asked for by name:\n", *_metric_rows(others), ""]

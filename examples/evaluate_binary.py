@@ -3,6 +3,12 @@
     python examples/evaluate_binary.py
     ledger compare logistic forest --metric "test/*"
     ledger evaluate forest --threshold 0.3
+    ledger plot roc logistic forest -o roc.svg
+    ledger plot pr logistic forest -o pr.svg
+    ledger plot calibration logistic forest -o calibration.svg
+    ledger plot threshold forest --metric f1 --metric mcc -o threshold.svg
+    ledger plot histogram forest -o histogram.svg
+    ledger plot importance forest --top 10 -o importance.svg
 
 The runs go to the ledger of the folder you are in (its git repository); one is made where there is none.
 """
@@ -47,6 +53,7 @@ def main() -> None:
             if name == "forest":
                 columns = load_breast_cancer().feature_names
                 run.log_importance("importance", columns, model.feature_importances_)
+    print("next:", *(line for line in (__doc__ or "").splitlines() if line.startswith("    ledger ")), sep="\n")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,10 @@
     python examples/evaluate_multiclass.py
     ledger evaluate linear
     ledger compare linear neighbours --metric "test/f1"
+    ledger plot confusion linear -o confusion.svg
+    ledger plot confusion linear neighbours -o difference.svg
+    ledger plot roc linear -o roc.svg
+    ledger charts linear test/report -o report.svg
 
 The runs go to the ledger of the folder you are in (its git repository); one is made where there is none.
 """
@@ -28,6 +32,7 @@ def main() -> None:
             model.fit(x_train, y_train)
             for split, x, y in [("train", x_train, y_train), ("test", x_test, y_test)]:
                 run.evaluate(y_true=y, y_score=model.predict_proba(x), labels=range(10), kind="multiclass", split=split)
+    print("next:", *(line for line in (__doc__ or "").splitlines() if line.startswith("    ledger ")), sep="\n")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
     python examples/evaluate_regression.py
     ledger compare ridge boosting --metric "test/*"
     ledger evaluate ridge --slice age
+    ledger plot residuals ridge -o residuals.svg
+    ledger plot predicted-vs-true ridge boosting -o predicted-vs-true.svg
 
 The runs go to the ledger of the folder you are in (its git repository); one is made where there is none.
 """
@@ -38,6 +40,7 @@ def main() -> None:
                     normalizer=float(np.std(target[train])),
                     slices={"age": age[rows]},
                 )
+    print("next:", *(line for line in (__doc__ or "").splitlines() if line.startswith("    ledger ")), sep="\n")
 
 
 if __name__ == "__main__":

@@ -67,6 +67,7 @@ def main() -> None:
             x_train, y_train, validation_data=(x_val, y_val), epochs=EPOCHS, batch_size=32, verbose=0, callbacks=follow
         )
         run.evaluate(y_true=y_test, y_score=model.predict(x_test, verbose=0), kind="multiclass", split="test")
+    print("next:", *(line for line in (__doc__ or "").splitlines() if line.startswith("    ledger ")), sep="\n")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+DOCS = EXAMPLES.parent / "docs"
+GUIDE = (DOCS / "guides" / "evaluation-plots.md").read_text(encoding="utf-8")
 MODELS = ["linear", "boosting", "network"]
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -155,11 +158,35 @@ def test_shell_loop(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a repository in which the three examples of evaluations ran."""
+    """Give a repository in which the three examples of evaluations ran; each says which commands come next."""
     folder = new_repository(tmp_path_factory.mktemp("evaluated"))
     for name in ("binary", "multiclass", "regression"):
-        assert run(sys.executable, "-W", "error", EXAMPLES / f"evaluate_{name}.py", cwd=folder) == b""
+        said = run(sys.executable, "-W", "error", EXAMPLES / f"evaluate_{name}.py", cwd=folder).decode()
+        assert said == "next:\n" + "".join(f"    ledger {command}\n" for command in commands(f"evaluate_{name}.py"))
     return folder
+
+
+def commands(name: str) -> list[str]:
+    """Return the commands that an example names, without the first word."""
+    return re.findall(r"^    ledger (.*)$", (EXAMPLES / name).read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["evaluate_binary.py", "evaluate_multiclass.py", "evaluate_regression.py"])
+def test_the_commands_of_the_evaluations_draw(evaluated: Path, name: str) -> None:
+    """Each command that an example names works, and each picture of them is in the docs, as large as a page bears."""
+    drawn = [command for command in commands(name) if " -o " in command]
+    assert len(drawn) >= 2
+    stem = name.removeprefix("evaluate_").removesuffix(".py")
+    for command in commands(name):
+        run(sys.executable, "-m", "ledger", *shlex.split(command), cwd=evaluated)
+    for command in drawn:
+        picture = evaluated / command.split()[-1]
+        assert picture.read_bytes().startswith(b"<?xml")
+        assert picture.stat().st_size < 200_000
+        picture.unlink()
+        assert f"`ledger {command}`" in GUIDE
+        assert f"../images/{stem}-{picture.name}" in GUIDE
+        assert (DOCS / "images" / f"{stem}-{picture.name}").is_file()
 
 
 def test_the_evaluations_are_whole(evaluated: Path) -> None:
@@ -248,9 +275,8 @@ def test_keras_callback(tmp_path: Path) -> None:
     steps = {name: [c["step"] for c in found["charts"] if c["name"] == name] for name in ("filters", "val/confusion")}
     assert {name: sorted(of) for name, of in steps.items()} == {"filters": [*range(12)], "val/confusion": [3, 7, 11]}
     assert_commits_cleanly(folder)
-    shown = re.findall(r"^    ledger (.*)$", (EXAMPLES / "keras_callback.py").read_text(), re.MULTILINE)
-    assert len(shown) == 3
-    for command in shown:
+    assert len(commands("keras_callback.py")) == 3
+    for command in commands("keras_callback.py"):
         ledger(*command.split(), cwd=folder)
         assert (folder / command.split()[-1]).read_bytes().startswith(PNG)
 

@@ -342,6 +342,90 @@ def test_memory_for_rows_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (state.status, state.error) == ("finished", f"{100 - kept} calls were given up while the disk refused them")
 
 
+EVALUATE = """
+import numpy as np, resource, json
+
+def evaluate(run, split="test", rows=6000):
+    random = np.random.default_rng(len(split))
+    truth = random.integers(0, 2, rows)
+    run.evaluate(y_true=truth, y_score=random.random(rows), kind="binary", split=split)
+
+def limit(size):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+"""
+
+
+def test_an_evaluation_is_written_whole_or_not_at_all() -> None:
+    """RLIMIT_FSIZE lets some of its charts through: none of it is there until all of it is, in the order of calls."""
+    train(
+        EVALUATE
+        + """
+run = ledger.start("a")
+run.log({"x": 0.0}, step=0)
+limit(20_000)
+evaluate(run)
+run.log({"x": 0.125}, step=1)
+assert len(said) == 1 and "File too large" in said[0][1] and "kept in memory" in said[0][1], said
+state = ledger.open().state("a")
+assert (list(state.metrics), state.charts, state.predictions) == (["x"], [], []), state
+text = refuses(run)
+assert "2 calls of run" in text and "chart 'test/" in text, text
+assert ledger.open().run("a").status == "running"
+limit(resource.RLIM_INFINITY)
+run.log({"x": 0.25}, step=2)
+run.finish()
+assert len(said) == 1, said
+"""
+    )
+    led = ledger.open()
+    state = led.state("a")
+    assert state.status == "finished"
+    assert {"test/roc_auc", "test/f1", "x"} <= set(state.metrics)
+    assert {"test/roc", "test/threshold", "test/definitions"} <= {chart.name for chart in state.charts}
+    assert len(led.predictions("a", "test")) == 6000
+    assert led.verify().damage == 0
+
+
+def test_a_process_that_ends_keeps_the_rows_behind_a_chart() -> None:
+    """What could not be stored is named; the rows behind it are in the journal, and nothing of it is there in part."""
+    said = train(
+        EVALUATE
+        + """
+run = ledger.start("a")
+limit(20_000)
+evaluate(run)
+log(run, 0, 20)
+"""
+    )
+    assert "could not be written" in said
+    assert "lost with this process: chart 'test/" in said
+    led = ledger.open()
+    led.finish_stale()
+    state = led.state("a")
+    assert (list(state.metrics), state.charts, state.predictions) == (["x"], [], [])
+    assert_rows(20)
+
+
+def test_memory_for_charts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the bound charts are given up, each named in a warning; finish() raises once, the run says how many."""
+    monkeypatch.setattr(writers, "BLOBS_MAX", 2000)
+    run = ledger.start("a")
+    with broken("write_each", lambda _: True), pytest.warns(LedgerWarning) as said:
+        for name in ("one", "two", "three", "four"):
+            run.log_chart(name, name.encode() * 250)
+        assert run._writer.pending_blobs <= 2000
+    texts = [str(warning.message) for warning in said]
+    assert "kept in memory" in texts[0]
+    assert ["'three'" in text and "given up" in text for text in texts[1:]] == [True, False]
+    assert "'four'" in texts[2]
+    with pytest.raises(StorageFault, match="2 calls of run .* were given up"):
+        run.finish()
+    run.finish()
+    state = ledger.open().state("a")
+    assert [chart.name for chart in state.charts] == ["one", "two"]
+    assert (state.status, state.error) == ("finished", "2 calls were given up while the disk refused them")
+
+
 def test_many_rows_that_wait_are_written_in_seconds() -> None:
     """Memory may be full of rows when the disk is back: writing them does not stop the training for minutes."""
     run = ledger.start("a")

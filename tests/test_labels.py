@@ -330,7 +330,7 @@ def test_status_says_so(labelled: Any, cli: Cli) -> None:
     entry.with_name(f"{entry.name[:-21]}{'0' * 16}.json").write_bytes(data)
     result = cli("status")
     assert result.code == 0
-    assert "labels that came late cannot be read" in result.err
+    assert "left out of what came late" in result.err
 
 
 @pytest.mark.parametrize("call", range(1, 13))

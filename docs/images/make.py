@@ -1,9 +1,9 @@
-"""Make the pictures of the README from its examples: compare.svg, `ledger compare` and the curves behind it; boomerang.
+"""Make all pictures of the README and the docs: compare.svg, `ledger compare` beside curves; boomerang; plots.
 
     python docs/images/make.py
 
-Runs examples/breast_cancer.py and boomerang.py in new folders. The same versions of scikit-learn and matplotlib give
-the same bytes.
+Runs examples/breast_cancer.py and boomerang.py in new folders, then plots.py, which runs the guides and the other
+examples. The same versions of scikit-learn, Keras and matplotlib give the same bytes.
 """
 
 import io
@@ -127,6 +127,7 @@ def main() -> None:
         rows = ledger.open(folder).metrics()
     prompt = f"\x1b[32m$\x1b[0m \x1b[1mledger {' '.join(command)}\x1b[0m\n\n"
     (ROOT / "docs" / "images" / "compare.svg").write_text(card(prompt + output, rows), encoding="utf-8")
+    subprocess.run([sys.executable, str(ROOT / "docs" / "images" / "plots.py")], check=True)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ledger.derive import backfill as derived
 from ledger.derive import recipes
 from ledger.derive.outcome import Backfilled, LeftOut
 from ledger.derive.plan import EVERY, Asked
+from ledger.derive.workers import refuse_imported
 from ledger.errors import UsageError
 from ledger.format import names
 from ledger.record.calls import check_prose
@@ -31,6 +32,8 @@ def chosen(
 
     Raises UsageError where nobody said which, or all of them and some of them.
     """
+    if not isinstance(run, str | Iterable):
+        raise UsageError(f"{run!r} selects no run", hint="say a name, an id, or a list of them")
     words = [run] if isinstance(run, str) else list(run)
     if all and (words or where):
         raise UsageError("all runs are meant, or some of them", hint="leave out --all, or --run and -F")
@@ -70,7 +73,8 @@ def backfill(
     progress: Callable[[int, int], None] | None = None,
 ) -> Backfilled:
     """Compute metrics of the stored predictions of runs; see `Ledger.backfill`."""
-    named: list[Metric] = [metrics] if isinstance(metrics, str) or callable(metrics) else list(metrics)
+    refuse_imported()
+    named = _named(metrics)
     if step is not None and step != EVERY and (isinstance(step, bool) or not isinstance(step, int)):
         raise UsageError(f"the step must be a whole number or {EVERY!r}, not {step!r}")
     if jobs is not None and jobs < 1:
@@ -88,8 +92,18 @@ def backfill(
         known_at = labels.moment(as_of)
     asked = Asked(split, step, force, known_at)
     found = derived.backfill(
-        ledger.tree, states, recipe, asked, ledger.author,
+        ledger.tree, states, recipe, asked, ledger.author, schema=ledger.schema,
         where=derived.Where(jobs, on), reason=checked, dry_run=dry_run, progress=progress,
     )  # fmt: skip
     found.left_out.extend(damaged)
     return found
+
+
+def _named(metrics: Any) -> list[Metric]:
+    """Return the metrics that are meant, one or many; raises UsageError for what can be none."""
+    one = isinstance(metrics, str) or callable(metrics) or not isinstance(metrics, Iterable)
+    named = [metrics] if one else list(metrics)
+    for each in named:
+        if each is None or isinstance(each, bool | int | float | bytes):
+            raise UsageError(f"{each!r} names no metric", hint="say a name such as 'f2', a function, or a list of them")
+    return named

@@ -51,7 +51,7 @@ def backfill_commits(
     if todo and not dry_run:
         _refuse_unknown(task.command[0])
         told = None if progress is None else lambda done: progress(done, len(todo))
-        found |= recording.carry_out(led.tree, here, task, todo, jobs=jobs or 1, progress=told)
+        found |= recording.carry_out(led.tree, here, task, todo, jobs=jobs or 1, force=force, progress=told)
     outcomes = [found[commit.object] for commit in chosen]
     return Imported(revisions, start.command_line(task.command), outcomes, notices, dry_run)
 

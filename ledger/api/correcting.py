@@ -51,7 +51,21 @@ def backfill_values(
     found = given.backfill(ledger.tree, by_id, ledger.schema, cells, given.ALWAYS, origin, dry_run=dry_run)
     if states and not damaged and len(found.left_out) == len(states):
         raise given.refusal(found.left_out)
-    return msgspec.structs.replace(found, left_out=[*found.left_out, *damaged])
+    notices = [*_namesakes(ledger, run, found), *found.notices]
+    return msgspec.structs.replace(found, left_out=[*found.left_out, *damaged], notices=notices)
+
+
+def _namesakes(ledger: Ledger, run: str | Sequence[str], found: Backfilled) -> list[str]:
+    """Say which runs are not corrected, though they have the name of one that is."""
+    texts = []
+    corrected = {cell.run for cell in found.cells}
+    for word in [run] if isinstance(run, str) else run:
+        named = ledger.catalog.by_name(word)
+        others = [id for id in named if id not in corrected]
+        if others and named[0] in corrected:
+            listed = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
+            texts.append(f"{len(named)} runs are called {word}; {named[0]}, the newest, is meant, and not {listed}")
+    return texts
 
 
 def _key(name: Any, context: Mapping[str, Any] | None) -> str:

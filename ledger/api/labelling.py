@@ -40,15 +40,15 @@ class Labelling:
     ) -> Added:
         """Add labels that came late: predictions that were logged with these ids get their y_true from them.
 
-        Of an id, the label that was known last counts; a row without a label is left out, labels that are here already
-        are not added again. Raises InvalidValue; then nothing was written.
+        Of an id, the label that was known last counts; rows without an id or a label are left out, and labels that are
+        here already are not added again. Raises InvalidValue; then nothing was written.
 
         Args:
             source: a CSV, TSV or Parquet file, or a DataFrame.
             on: its column of ids: whole numbers or text.
             label: its column of labels.
             split: of predictions of this split only; without it, of any.
-            at: when they were known, if not now: a date (its beginning), a text such as "2026-11-01", a time.
+            at: when they were known, if not now: a date (its beginning in UTC), a text such as "2026-11-01", a time.
             reason: why; kept with them.
             dry_run: check, and write nothing.
         """

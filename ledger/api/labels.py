@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ledger.errors import LedgerError, NoSuchPredictions, warn
+from ledger.errors import Damage, LedgerError, NoSuchPredictions, warn
 from ledger.format import ids
 from ledger.record import labels
 from ledger.table import label_coverage, label_log
@@ -20,9 +20,9 @@ class Added(NamedTuple):
     """What `add_labels` did, or with `dry_run` would do.
 
     entry: the id of the entry, None with `dry_run`, and where all of it `is_here` already (then `here` is that entry).
-    at: known since when (us since 1970). labels: ids with a label. The rest of the file's `rows`: `empty` have none,
-    `repeated` say the same again, `contradictions` another label for the same id, of which the last counts. unmatched:
-    ids that no predictions here have. same, other: ids that had this label, or another, before.
+    at: known since when (us since 1970). labels: ids with a label. The rest of the file's `rows`: `without_id` have no
+    id, `empty` no label, `repeated` say the same again, `contradictions` another label for the same id, of which the
+    last counts. unmatched: ids that no predictions here have. same, other: ids that had this label, or another, before.
     """
 
     entry: str | None
@@ -31,6 +31,7 @@ class Added(NamedTuple):
     at: int | None
     rows: int
     labels: int
+    without_id: int
     empty: int
     repeated: int
     contradictions: list[labels.Contradiction]
@@ -49,7 +50,7 @@ class Added(NamedTuple):
         shown |= {name: value for name, value in optional.items() if value is not None}
         if self.at is not None:
             shown["at"] = ids.rfc3339(self.at)
-        names = ("rows", "labels", "empty", "repeated", "unmatched", "splits", "same", "other")
+        names = ("rows", "labels", "without_id", "empty", "repeated", "unmatched", "splits", "same", "other")
         shown |= {name: getattr(self, name) for name in names}
         unit = f"{self.unit}s"
         listed = [{"id": c.id, "before": c.before, "label": c.label, unit: c.lines} for c in self.contradictions]
@@ -80,9 +81,9 @@ def add(
         known_since = next(one.entry.at_us for one in label_log.listed(ledger.tree).sets if one.id == entry)
     return Added(
         entry=entry, here=found.there, split=split, at=known_since, rows=checked.rows, labels=len(checked.ids.values),
-        empty=checked.empty, repeated=checked.repeated, contradictions=checked.contradictions, unit=checked.unit,
-        unmatched=found.unmatched, splits=found.splits, same=found.same, other=found.other, unread=found.unread,
-        dry_run=dry_run,
+        without_id=checked.without_id, empty=checked.empty, repeated=checked.repeated,
+        contradictions=checked.contradictions, unit=checked.unit, unmatched=found.unmatched, splits=found.splits,
+        same=found.same, other=found.other, unread=found.unread, dry_run=dry_run,
     )  # fmt: skip
 
 
@@ -95,18 +96,19 @@ def coverage(ledger: Attached, runs: Sequence[str], where: str | None, split: st
     """Return how many labels are in; see `Reading.label_coverage`."""
     moment_us = moment(as_of)
     states = ledger.select(*runs, where=where)
-    found = []
+    found, left_out = [], False
     for state in states:
         source = ledger.source(state.id)
-        try:
-            covered = label_coverage.of_run(source.tree, state, split, moment_us)
-        except LedgerError as error:
-            if runs:
-                raise
-            warn(f"left out: run {state.id}: {error.message}")
-            continue
-        found += covered
+        for every in label_coverage.places(state, split):
+            try:
+                found.append(label_coverage.of_place(source.tree, state, every, moment_us))
+            except LedgerError as error:
+                if runs:
+                    raise
+                left_out |= isinstance(error, Damage)
+                of = "" if every[0].split is None else f", {every[0].split!r}"
+                warn(f"left out: run {state.id}{of}: {error.message}")
     if runs and not found:
         of = "" if split is None else f" of {split!r}"
         raise NoSuchPredictions(f"these runs have no predictions{of}", hint="they are kept by run.log_predictions")
-    return Coverages(found, moment_us)
+    return Coverages(found, moment_us, left_out)

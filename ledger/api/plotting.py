@@ -69,14 +69,14 @@ class Plot(NamedTuple):
         from ledger.view.drawing import style
 
         with style.applied():
-            drawn: Figure = _found(KINDS[self.kind].draw)(self.table)
+            drawn: Figure = _found(_kind(self.kind).draw)(self.table)
         return drawn
 
     def picture(self, form: str = "png") -> bytes:
         """Return the picture as bytes: `png`, `svg` or `pdf`; the same data gives the same bytes."""
         from ledger.view.drawing import style
 
-        forms = KINDS[self.kind].forms
+        forms = _kind(self.kind).forms
         if form not in forms:
             what = f"as .{form}" if form else "to a file without an ending"
             raise UsageError(f"{self.kind} cannot be written {what}", hint=_one_of(forms))
@@ -84,7 +84,7 @@ class Plot(NamedTuple):
 
     def text(self, *, width: int = 80, color: bool = False) -> str:
         """Return the plot as text for a terminal; raises UsageError for a kind that has no such form."""
-        write = KINDS[self.kind].write
+        write = _kind(self.kind).write
         if write is None:
             raise UsageError(f"{self.kind} cannot be drawn as text", hint=f"{command(self.kind)} -o FILE.png")
         drawn: str = _found(write)(self.table, width=width, color=color)
@@ -92,7 +92,7 @@ class Plot(NamedTuple):
 
     def summary(self, *, width: int | None = None, color: bool = False) -> str:
         """Return what is said beside the picture, such as a table of the models of a boomerang; mostly nothing."""
-        summary = KINDS[self.kind].summary
+        summary = _kind(self.kind).summary
         if summary is None:
             return ""
         said: str = _found(summary)(self.table, width=width, color=color)
@@ -101,7 +101,7 @@ class Plot(NamedTuple):
 
 def command(kind: str) -> str:
     """Return the command that draws a kind: names of commands have hyphens."""
-    return f"ledger plot {kind.replace('_', '-')}"
+    return f"ledger plot {kind.replace('_', '-')}" if kind in KINDS else "ledger charts RUN NAME"
 
 
 def _one_of(forms: Sequence[str]) -> str:
@@ -125,7 +125,7 @@ def of_chart(reading: Reading, run: str, name: str, step: int | None) -> Plot:
 
     here, word = reading.home(run)
     state = here.state(word)
-    table = chart_data.single(state.id, state.name, name, here.chart_data(word, name, step))
+    table = chart_data.single(state, name, here.chart_data(word, name, step))
     return Plot(table.kind, table)
 
 
@@ -159,7 +159,9 @@ def _curves(reading: Reading, runs: Sequence[str], where: str | None, options: d
     elif asked.band is not None:
         raise UsageError(f"band={asked.band!r}", hint="one of group, seed")
     damaged = reading._unread if where or not runs else None
-    return series.curves(states, [reading.source(state.id) for state in states], reading.schema, asked, groups, damaged)
+    named = where is None and len(runs) == len(states)
+    sources = [reading.source(state.id) for state in states]
+    return series.curves(states, sources, reading.schema, asked, groups, damaged, named=named)
 
 
 def _boomerang(reading: Reading, runs: Sequence[str], where: str | None, options: dict[str, Any]) -> Table:
@@ -251,16 +253,17 @@ _OF_CHARTS: dict[str, tuple[str, ...]] = {
     "importance": ("top",),
     "histogram": (),
 }
-_AS_TEXT = frozenset(_OF_CHARTS) - {"residuals", "predicted_vs_true", "histogram"}
+_FORMS = f"{_DRAWING}.evaluation:draw", f"{_DRAWING}.evaluation_text:text"
 KINDS |= {
-    kind: Kind(
-        _chart_data(kind),
-        ("split", "chart", "step", *more),
-        f"{_DRAWING}.evaluation:draw",
-        f"{_DRAWING}.evaluation_text:text" if kind in _AS_TEXT else None,
-    )
+    kind: Kind(_chart_data(kind), ("split", "chart", "step", "context", *more), *_FORMS)
     for kind, more in _OF_CHARTS.items()
 }
+# Those that are drawn one at a time, by `plot_chart`: nothing is to be chosen.
+_ALONE = {kind: Kind(_chart_data(kind), (), *_FORMS) for kind in ("curve", "table")}
+
+
+def _kind(name: str) -> Kind:
+    return KINDS[name] if name in KINDS else _ALONE[name]
 
 
 def _found(place: str) -> Callable[..., Any]:

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from ledger import __version__
+from ledger.cli import output
 from ledger.errors import LedgerError, LedgerWarning
 
 # Each command and its summary, in the order of `ledger --help`; the file is named like the command, `_` for `-`.
@@ -114,6 +115,7 @@ def group(ctx: click.Context, folder: str | None, color: str) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with the documented code."""
     gc.set_threshold(100_000)  # a command is over before there is garbage worth looking for
+    output.readable()
     warnings.simplefilter("always", LedgerWarning)
     warnings.showwarning = _show_warning
     sys.exit(_run(arguments))
@@ -153,7 +155,7 @@ def _fail(text: str, code: int) -> int:
     from ledger.view.rows import clean
 
     lines = [clean(line) for line in text.splitlines()]
-    click.echo("ledger: " + "\n        ".join(lines), err=True)
+    output.say("ledger: " + "\n        ".join(lines))
     return code
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
@@ -49,7 +51,9 @@ class Step(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 @click.option("--name", metavar="NAME", help="What the runs of --commits are called.")
 @click.option("--group", metavar="NAME", help="The group of the runs of --commits.")
 @click.option("--force", is_flag=True, help="Cells that have a value, too.")
-@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes; else as many as are worth it.")
+@click.option(
+    "--jobs", type=click.IntRange(1), metavar="N", help="Processes; else as many as are worth it, and 1 for --commits."
+)
 @click.option("--on", metavar="ADDRESS", help="A Dask cluster: tcp://scheduler:8786, or local-dask.")
 @options.reason
 @options.dry_run
@@ -131,7 +135,8 @@ def _computed(metrics: tuple[str, ...], given: dict[str, Any], form: str | None)
     if not metrics and given["function"] is None:
         raise click.UsageError("nothing is to be computed: name a metric, such as f2, or a bundle, such as binary")
     ledger = api.open()
-    with _bar() as progress, redirect_stdout(sys.stderr):  # what a function prints is no answer
+    # What a function prints is no answer.
+    with _told_when_interrupted(), _bar() as progress, redirect_stdout(sys.stderr):
         found = ledger.backfill(
             list(metrics),
             run=given["runs"],
@@ -198,6 +203,29 @@ def show(found: Any, form: str | None) -> None:
         output.notice(text)
     if not found.complete:
         click.get_current_context().exit(5 if any(left.damaged for left in found.left_out) else 1)
+
+
+@contextmanager
+def _told_when_interrupted() -> Iterator[None]:
+    """Say how far it came when it is interrupted, by Ctrl-C or SIGTERM."""
+
+    def stop(number: int, _: Any) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGTERM)
+    ours = before is signal.SIG_DFL and threading.current_thread() is threading.main_thread()
+    if ours:
+        signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        if str(stopped):
+            output.notice(str(stopped))
+        raise
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def commits_form(
     def progress(done: CommitRun, of: int) -> None:
         nonlocal count
         count += 1
-        output.notice(f"{count} of {of}: {done.commit[:_SHOWN]} {done.outcome}")
+        output.notice(f"{count} of {of}: {done.commit[:_SHOWN]} {done.outcome.replace('-', ' ')}")
 
     found = led.backfill_commits(
         commits, words, jobs=jobs, name=name, group=group, force=force, dry_run=dry_run, progress=progress

@@ -17,14 +17,18 @@ _TOLD_MAX = 5  # contradictions that are told one by one
 
 
 @click.group("labels", invoke_without_command=True)
+@options.formats()
 @click.pass_context
-def command(context: click.Context) -> None:
+def command(context: click.Context, form: str | None) -> None:
     """Labels that come after the predictions: add them, see what came when, and how many are in.
 
     Predictions that were logged with ids get their y_true from them. Without a command, what came when.
     """
     if context.invoked_subcommand is None:
-        context.invoke(ls, form=None)
+        context.invoke(ls, form=form)
+    elif form is not None:
+        asked = context.invoked_subcommand
+        raise click.UsageError(f"--{form} goes behind the command: ledger labels {asked} --{form}", context)
 
 
 @command.command("add")
@@ -32,7 +36,7 @@ def command(context: click.Context) -> None:
 @click.option("--on", required=True, metavar="COLUMN", help="The column with the ids of the predictions.")
 @click.option("--label-column", "label", default="label", metavar="COLUMN", show_default=True, help="The labels.")
 @click.option("--split", metavar="NAME", help="Of predictions of this split only, such as prod.")
-@click.option("--at", metavar="DATE", help="When they were known, if that was not now: 2026-11-01, 2026-11-01T09:30.")
+@click.option("--at", metavar="DATE", help="When they were known (UTC), if not now: 2026-11-01, 2026-11-01T09:30.")
 @options.reason
 @options.dry_run
 @options.formats(tables=False)
@@ -52,7 +56,7 @@ def add(
     ledger labels add june.csv --on id --split prod
     ledger labels add june.parquet --on order_id --label-column paid --split prod --at 2026-06-30
 
-    Nothing is replaced: of an id, the label that was known last counts. A row without a label is left out.
+    Nothing is replaced: of an id, the label that was known last counts. Rows without an id or a label are left out.
     """
     done = api.open().add_labels(file, on, label=label, split=split, at=at, reason=reason, dry_run=dry_run)
     if form == "json":
@@ -91,10 +95,14 @@ def ls(form: str | None) -> None:
         output.json(found.to_json())
     elif form is not None:
         output.rows(form, *labels.log_values(found))
-    elif not found.rows():
-        output.notice("no labels have come; add them with: ledger labels add FILE --on id")
-    else:
+    elif found.rows():
         output.text(labels.render_log(found, color=output.color(), width=output.width()))
+    elif found.sets:
+        output.notice("all labels are out of view; which they are: ledger labels --json")
+    elif not found.damaged:
+        output.notice("no labels have come; add them with: ledger labels add FILE --on id")
+    if found.damaged:
+        click.get_current_context().exit(5)
 
 
 @command.command("coverage")
@@ -112,7 +120,9 @@ def coverage(runs: tuple[str, ...], where: str | None, split: str | None, as_of:
         output.json(found.to_json())
     elif form is not None:
         output.rows(form, *labels.coverage_values(found))
-    elif not found.rows:
-        output.notice("no run has predictions")
-    else:
+    elif found.rows:
         output.text(labels.render_coverage(found, color=output.color(), width=output.width()))
+    elif not found.left_out:
+        output.notice("no run has predictions")
+    if found.left_out:
+        click.get_current_context().exit(5)

@@ -1,7 +1,12 @@
-"""Where text goes: stdout for data, stderr for notices; colour and width only for a terminal."""
+"""Where text goes: stdout for data, stderr for notices; colour and width only for a terminal.
+
+What an encoding other than UTF-8 cannot hold is written in ASCII: lines and arrows as what looks like them, the letters
+of texts as escapes, and in JSON as its own escapes.
+"""
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from collections.abc import Sequence
@@ -10,6 +15,42 @@ from typing import Any
 import click
 
 _NOTICES_MOST = 20
+# What is drawn with, in ASCII; of one width where tables and plots stand on it.
+_PLAIN = dict(zip("─│├└┤▁▂▃▄▅▆▇█▏▎▍▌▋▊▉✓✗★·×−–²", "-|+++_.-:=+*#|||####yx*.x--2", strict=True))
+_PLAIN |= {"↑": "^", "↓": "v", "→": ">", "▼": "v", "↖": "^", "↗": "^", "↘": "v", "↙": "v"}
+_PLAIN |= {"…": "...", "±": "+-", "≤": "<=", "≥": ">=", "√": "sqrt", "β": "beta", "ρ": "rho", "Σ": "sum"}
+_DOTS = " ..:::###"  # a plot's dots by how many there are in a place
+
+
+def readable() -> None:
+    """Let stdout and stderr write what their encoding cannot hold as something readable, never fail for it."""
+    codecs.register_error("ledger", _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        errors = getattr(stream, "errors", None)
+        foreign = str(getattr(stream, "encoding", "utf-8")).lower().replace("_", "-") not in ("utf-8", "utf8")
+        # Who chose `replace` or the like has it; surrogateescape, of the C locale, is for bytes of file names alone.
+        chosen = ("strict", "surrogateescape", "backslashreplace") if foreign else ("strict",)
+        if errors in chosen and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="ledger")
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Give what stands for characters that cannot be encoded (an error handler of `codecs`)."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(_plain, error.object[error.start : error.end])), error.end
+
+
+def _plain(character: str) -> str:
+    if "\u2800" <= character <= "\u28ff":
+        return _DOTS[(ord(character) - 0x2800).bit_count()]
+    return _PLAIN.get(character) or character.encode("ascii", "backslashreplace").decode()
+
+
+def _exact(text: str) -> str:
+    """Return data as stdout can hold it: letters that it cannot are escapes, and nothing is written as another sign."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def color() -> bool:
@@ -36,10 +77,15 @@ def text(data: str) -> None:
 
 
 def json(document: dict[str, Any]) -> None:
-    """Write a JSON document."""
-    from ledger.view.document import encode
+    """Write a JSON document; what stdout cannot hold is escaped as JSON has it."""
+    from ledger.view.document import encode, escaped
 
-    sys.stdout.write(encode(document))
+    text = encode(document)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = escaped(text)
+    sys.stdout.write(text)
 
 
 def rows(form: str, headings: Sequence[str], values: Sequence[Sequence[Any]]) -> None:
@@ -47,7 +93,7 @@ def rows(form: str, headings: Sequence[str], values: Sequence[Sequence[Any]]) ->
     from ledger.view import rows as view
 
     if form == "csv":  # exact for a file or a pipe; on a terminal no text may steer it
-        sys.stdout.write(view.render_csv(headings, values, terminal=sys.stdout.isatty()))
+        sys.stdout.write(_exact(view.render_csv(headings, values, terminal=sys.stdout.isatty())))
     else:
         sys.stdout.write(view.render_markdown(headings, values))
 
@@ -140,4 +186,9 @@ def notice(message: str) -> None:
     """Say something that is not data."""
     from ledger.view.rows import clean
 
-    click.echo("ledger: " + "\n        ".join(clean(line) for line in message.splitlines()), err=True)
+    say("ledger: " + "\n        ".join(clean(line) for line in message.splitlines()))
+
+
+def say(text: str) -> None:
+    """Write a text to stderr in its own encoding, which `click.echo` would not go by where that is ASCII."""
+    click.echo(text, file=sys.stderr)

@@ -43,8 +43,8 @@ def curves(**asked: Any) -> None:
 
 @command.command("boomerang")
 @plotting.shared
-@click.option("--x", metavar="METRIC", help="Across; else loss, log_loss, rmse or mse.")
-@click.option("--y", metavar="METRIC", help="Up; else accuracy, roc_auc or r2.")
+@click.option("--x", metavar="METRIC", help="Across; else of loss, log_loss, rmse, mse what most runs have.")
+@click.option("--y", metavar="METRIC", help="Up; else of accuracy, roc_auc, r2 what most runs have.")
 @click.option("--min-score", type=float, metavar="V", help="Only models whose y is at least as good on every split.")
 @click.option("--max-loss", type=float, metavar="V", help="Only models whose x is at least as good on every split.")
 @click.option("--on", metavar="SPLIT", help="Hold the limits against this split alone.")

@@ -5,10 +5,13 @@ from typing import Any
 
 import click
 
-from ledger.cli import plotting
+from ledger.cli import options, plotting
 
 _chart = click.option("--chart", metavar="NAME", help="A chart of another name, such as test/scores.")
 _step = click.option("--step", type=int, metavar="N", help="Of a series the chart of this step; else the last.")
+_context = click.option(
+    "--context", type=options.FirstPair(), multiple=True, metavar="NAME=VALUE", help="Of one fold: fold=1."
+)
 _classes = click.option(
     "--class", "classes", metavar="LABEL", multiple=True, help="Of many classes only these; may be repeated."
 )
@@ -17,12 +20,12 @@ _top = click.option("--top", type=click.IntRange(min=1), metavar="N", help="So m
 
 
 def _command(kind: str, doc: str, *more: Callable[..., Any]) -> click.Command:
-    def plot(**asked: Any) -> None:
-        plotting.plot(kind, **asked)
+    def plot(context: tuple[tuple[str, str], ...], **asked: Any) -> None:
+        plotting.plot(kind, context=options.context_dict(context), **asked)
 
     plot.__doc__ = doc
     function: Callable[..., Any] = plot
-    for option in (_step, _chart, *more, plotting.split, plotting.shared):
+    for option in (_context, _step, _chart, *more, plotting.split, plotting.shared):
         function = option(function)
     return click.command(kind.replace("_", "-"))(function)
 
@@ -36,7 +39,9 @@ COMMANDS = [
         ledger plot roc baseline candidate -o roc.svg
         ledger plot roc --split val --terminal
 
-        Of one run with many classes the classes are overlaid; of several, a panel is a class.
+        Of one run with many classes the classes are overlaid; of several, a panel is a class. Of a run that was
+        evaluated by folds they are overlaid, with the curve of all their predictions together; of several runs that
+        curve alone.
         """,
         _classes,
     ),

@@ -33,6 +33,11 @@ def shared(function: F) -> F:
     return function
 
 
+def quiet() -> None:
+    """Let matplotlib say nothing of where it keeps its list of fonts, which is nobody's concern."""
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+
+
 def plot(
     kind: str,
     runs: tuple[str, ...],
@@ -47,7 +52,7 @@ def plot(
 
     The picture goes to `target`, else to a new file here; --terminal, --csv, --md and --json write to stdout instead.
     """
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where it keeps its list of fonts is nobody's concern
+    quiet()
     ledger = api.open(rev=at)
     given = {name: value for name, value in asked.items() if value is not None and value != () and value is not False}
     plotted = ledger.plot_data(kind, *runs, where=where, **given)

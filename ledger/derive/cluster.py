@@ -16,7 +16,7 @@ from typing import Any
 
 from ledger import __version__
 from ledger.derive.recipes import Recipe
-from ledger.derive.workers import Lost, Pool, check_sendable, cores
+from ledger.derive.workers import Lost, Pool, check_guarded, check_sendable, cores
 from ledger.errors import Undecided, UsageError
 
 LOCAL = "local-dask"
@@ -64,6 +64,8 @@ def connected(address: str, jobs: int | None, recipe: Recipe, root: str) -> Iter
     except ImportError:
         raise UsageError("dask is not installed", hint="pip install 'ledger-ml[dask]'") from None
     check_sendable(recipe)
+    if address == LOCAL:
+        check_guarded()
     local: Any = None
     client: Any = None
     try:

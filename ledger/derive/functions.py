@@ -13,8 +13,6 @@ import importlib.util
 import inspect
 import linecache
 import os
-import pickle
-import secrets
 import sys
 import types
 from collections.abc import Iterator
@@ -23,6 +21,7 @@ from typing import Any
 
 import msgspec
 
+from ledger.derive import identity
 from ledger.errors import UsageError
 from ledger.evaluate.user_metrics import UserMetric, made
 
@@ -56,7 +55,6 @@ class Own(msgspec.Struct, frozen=True):
         return found
 
 
-_DEEPEST = 5  # functions that enclose functions
 _here: dict[tuple[str, str], UserMetric] = {}  # by spec and folder: the last that was loaded
 
 
@@ -129,31 +127,36 @@ def _of_file(path: str) -> types.ModuleType:
 
 
 def checked(metric: UserMetric) -> UserMetric:
-    """Return a metric whose definition tells it apart from others of the same source: by what it holds.
+    """Return a metric whose definition tells it apart from others: by its decorators, too, and by what it holds.
 
     Raises UsageError where the file has changed since it was imported: its source would not be what is computed.
     """
     for function in _functions(metric.of):
         _refuse_changed(metric.name, function)
-    held = _held(metric.of)
-    if not held:
-        return metric
-    return msgspec.structs.replace(metric, definition={**metric.definition, "holds": _hash(held)})
+    definition = dict(metric.definition)
+    source, held = identity.source_sha256(metric.of, definition.get("source_sha256")), identity.holds(metric.of)
+    if ":" not in str(definition.get("from")):
+        definition["from"] = identity.spelled(metric.of)
+    definition |= {} if source is None else {"source_sha256": source}
+    definition |= {} if held is None else {"holds": held}
+    return msgspec.structs.replace(metric, definition=definition)
 
 
 def _functions(of: Any) -> Iterator[types.FunctionType]:
-    target = inspect.unwrap(of.func if isinstance(of, functools.partial) else of)
-    if isinstance(target, types.FunctionType | types.MethodType):
-        yield target if isinstance(target, types.FunctionType) else target.__func__  # type: ignore[misc]
-        return
-    for member in vars(target if inspect.isclass(target) else type(target)).values():
-        if isinstance(member, types.FunctionType):
-            yield member
+    wrapped = identity.chain(of)
+    for each in wrapped:
+        each = each.__func__ if isinstance(each, types.MethodType) else each
+        if isinstance(each, types.FunctionType):
+            yield each
+    target = wrapped[-1]
+    if not isinstance(target, types.FunctionType | types.MethodType):
+        members = vars(target if inspect.isclass(target) else type(target)).values()
+        yield from (member for member in members if isinstance(member, types.FunctionType))
 
 
 def _refuse_changed(name: str, function: types.FunctionType) -> None:
     """Raise UsageError where a function is not what its file says now. What a hook has compiled cannot be told."""
-    module = sys.modules.get(function.__module__)
+    module = sys.modules.get(function.__globals__.get("__name__", ""))  # which functools.wraps does not rename
     path = getattr(module, "__file__", None)
     plain = type(getattr(module, "__loader__", None)) is SourceFileLoader and path == function.__code__.co_filename
     if not plain or path is None:
@@ -174,38 +177,3 @@ def _codes(whole: types.CodeType) -> Iterator[types.CodeType]:
         if isinstance(constant, types.CodeType):
             yield constant
             yield from _codes(constant)
-
-
-def _held(of: Any, depth: int = 0) -> Any:
-    """Return what a function or object holds beside its source: bound arguments, what it encloses, its state."""
-    if isinstance(of, functools.partial):
-        return [of.args, of.keywords, _held(of.func)]
-    if isinstance(of, types.MethodType):
-        return _held(of.__self__)
-    if isinstance(of, types.FunctionType):
-        enclosed = inspect.getclosurevars(of).nonlocals if of.__closure__ else {}
-        values = (*enclosed.values(), *(of.__defaults__ or ()), *(of.__kwdefaults__ or {}).values())
-        return [_named(value, depth) for value in values if value is not None]
-    if inspect.isclass(of) or inspect.isbuiltin(of):
-        return None
-    config = getattr(of, "get_config", None)  # as Keras has it
-    return config() if callable(config) else getattr(of, "__dict__", None)
-
-
-def _named(value: Any, depth: int) -> Any:
-    """Return a value, a function by its name and what it holds; one that holds itself comes to an end."""
-    if not isinstance(value, types.FunctionType):
-        return value
-    return [value.__qualname__, _held(value, depth + 1) if depth < _DEEPEST else None]
-
-
-def _hash(value: Any) -> str:
-    """Return a hash of a value; of one that cannot be written down it is never the same."""
-    try:
-        data = msgspec.json.encode(value, order="deterministic")
-    except Exception:  # of whatever library it is
-        try:
-            data = pickle.dumps(value)
-        except Exception:
-            return secrets.token_hex(8)
-    return hashlib.sha256(data).hexdigest()[:16]

@@ -74,7 +74,7 @@ def backfill(
         same=sum(plan.same for plan in plans.values()),
         kept=[cell for plan in plans.values() for cell in plan.kept],
         dry_run=dry_run,
-        notices=_notices(states, plans) if policy == ALWAYS else [],
+        notices=_notices(states, plans) + _renamed(states, schema, given) if policy == ALWAYS else [],
     )
     if dry_run:
         return msgspec.structs.replace(found, cells=[cell for plan in plans.values() for cell in plan.cells])
@@ -128,6 +128,16 @@ def _notices(states: Mapping[str, RunState], plans: Mapping[str, _Plan]) -> list
         elif near:
             texts.append(f"{metric} is new to {whose}; {runs[0].name} has {', '.join(near)}")
     return texts
+
+
+def _renamed(states: Mapping[str, RunState], schema: Schema, given: Sequence[Given]) -> list[str]:
+    """Say under which name a value is stored where another one was asked for."""
+    asked = ((one.metric, current.stored_key(states[one.run], one.metric, schema)) for one in given)
+    return [
+        f"{metric} is kept and shown as {stored}, so that is what is corrected (see ledger schema)"
+        for metric, stored in dict.fromkeys(asked)
+        if metric != stored
+    ]
 
 
 def _write(tree: Tree, plans: Mapping[str, _Plan], origin: Origin, found: Backfilled) -> Backfilled:

@@ -134,6 +134,10 @@ class Backfilled(msgspec.Struct, frozen=True):
         return pd.DataFrame(rows, columns=columns).astype(kinds | texts)
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C in the middle of a backfill; the message says how much of it was done, and is kept."""
+
+
 class Reverted(msgspec.Struct, frozen=True):
     """An entry that was taken out of view, or would be; `run` is empty for labels, which are of no single one.
 

@@ -12,13 +12,14 @@ from typing import Any
 
 import msgspec
 
-from ledger.derive import functions
+from ledger.derive import functions, identity
 from ledger.derive.functions import Own
 from ledger.errors import LedgerError, NoSuchMetric, UsageError
 from ledger.evaluate import lookup
 from ledger.evaluate.inputs import as_threshold
 from ledger.evaluate.kinds import KINDS
-from ledger.evaluate.registry import Bundle, usual
+from ledger.evaluate.registry import Bundle
+from ledger.evaluate.results import usual
 
 NOT_KEPT = "segmentation"
 CONDITIONAL = ("mean_relative_error", "top_5_accuracy")  # of a bundle, and left out where they do not apply
@@ -35,6 +36,12 @@ class Item(msgspec.Struct, frozen=True):
     stored: dict[str, str]
     definition: dict[str, Any]
     own: Own | None = None
+    code: dict[str, Any] | None = None  # what keys have of a user's function
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Return what tells it from others of its name."""
+        return self.definition if self.code is None else self.code
 
     def name_for(self, kind: str | None) -> str | None:
         """Return the stored name for a kind of evaluation, None where the kind decides and is not known."""
@@ -51,6 +58,7 @@ class Recipe(msgspec.Struct, frozen=True):
     options: dict[str, Any] = {}
     prefix: str = ""
     charts: bool = False  # of a bundle, too
+    versions: dict[str, str] = {}  # of the packages that functions are from
 
 
 def recipe(
@@ -92,7 +100,12 @@ def recipe(
     kind = bundles[0] if bundles else kind
     given = {name: value for name, value in (options or {}).items() if value is not None}
     _check_options(given, [kind] if kind else list(dict.fromkeys(kind for item in items for kind in item.stored)))
-    return Recipe(tuple(items), kind, None if threshold is None else as_threshold(threshold), given, prefix, charts)
+    versions = {
+        k: v for item in items if item.own is not None for k, v in identity.versions(item.own.load().of).items()
+    }
+    return Recipe(
+        tuple(items), kind, None if threshold is None else as_threshold(threshold), given, prefix, charts, versions
+    )
 
 
 def _check_options(given: dict[str, Any], kinds: Sequence[str]) -> None:
@@ -167,7 +180,8 @@ def _as_item(own: Own) -> Item:
             f"ledger has a metric {metric.name!r} itself, for kind {kind}, as {taken}",
             hint="give yours another name: ledger backfill NAME --from MODULE:FUNCTION",
         )
-    return Item("own", metric.name, dict.fromkeys(metric.kinds, metric.name), dict(metric.definition), own)
+    stored, code = dict.fromkeys(metric.kinds, metric.name), identity.identity(metric.of, metric.definition)
+    return Item("own", metric.name, stored, dict(metric.definition), own, code)
 
 
 def expected(bundle: Bundle, scored: bool) -> list[str]:

@@ -5,15 +5,16 @@ An entry's `source` says of each value which function made it, in which versions
 
 from __future__ import annotations
 
+import hashlib
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import Future, wait
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from time import monotonic
 from typing import Any, NamedTuple
 
-from ledger.derive import work
+from ledger.derive import keys, work
 from ledger.derive.outcome import CellChange, ChartChange, LeftOut, Value
 from ledger.derive.plan import Task
 from ledger.derive.recipes import Item, Recipe
@@ -21,7 +22,7 @@ from ledger.derive.work import Done, Given
 from ledger.derive.workers import Pool
 from ledger.errors import Damage, LedgerError, StorageFault
 from ledger.format.ids import rfc3339
-from ledger.format.names import metric_key
+from ledger.format.names import metric_key, parse_key
 from ledger.format.rows import NO_STEP
 from ledger.format.values import Undefined
 from ledger.record import late, pictures
@@ -80,10 +81,13 @@ def _made_ready(tree: Tree, order: Order) -> Answer:
 
 
 class Rows:
-    """The shown rows of runs, read where the catalog does not say whose value is shown; those of the last run kept."""
+    """The shown rows of runs, read where the catalog does not say whose value is shown; those of the last run kept.
 
-    def __init__(self, tree: Tree) -> None:
-        self.tree = tree
+    `spellings` gives the keys under which a metric may be stored.
+    """
+
+    def __init__(self, tree: Tree, spellings: Callable[[str], Sequence[str]] = lambda key: (key,)) -> None:
+        self.tree, self.spellings = tree, spellings
         self._last: tuple[str, Shown] | None = None
 
     def of(self, run: str) -> Shown:
@@ -107,6 +111,14 @@ class Rows:
         """Return the writer of the row that is shown in a cell, or None."""
         found = self.of(run).get((name, context, step))
         return None if found is None else found[1]
+
+    def shown(self, run: str, name: str, context: str | None, step: int | None) -> tuple[Value, str] | None:
+        """Return value and writer of the row that is shown in a cell, by whichever name it is stored, or None."""
+        rows = self.of(run)
+        if (name, context, step) in rows:
+            return rows[name, context, step]
+        others = map(parse_key, self.spellings(metric_key(name, context)))
+        return next((rows[*each, step] for each in others if (*each, step) in rows), None)
 
 
 def now(state: RunState, key: str, step: int | None) -> Value | None:
@@ -164,9 +176,9 @@ class Recorder:
                 if given.planned is None:
                     self._leave_out(run, f"{given.stored}: {given.why}")
                     continue
-                planned = self._lacking(run, given)
-                if given.wanted.stored is None and not planned.rows and given.planned.rows:
-                    continue  # what it is called was not known before it was computed, and it is there
+                planned = self._lacking(run, given, done.truth)
+                if planned is None or (given.wanted.stored is None and not planned.rows and given.planned.rows):
+                    continue  # it is there: of another kind of evaluation than was known, or as it was
                 plans.append(planned)
                 item = self.recipe.items[given.wanted.item]
                 computed.append(_computed(task, done, given, item, self.recipe.prefix))
@@ -246,30 +258,55 @@ class Recorder:
         if found not in self.left_out:
             self.left_out.append(found)
 
-    def _lacking(self, run: str, given: Given) -> Planned:
-        """Return what is to be written of what an item gave: of a bundle, not what others logged."""
+    def _lacking(self, run: str, given: Given, truth: str | None) -> Planned | None:
+        """Return what is to be written of what an item gave: of a bundle, not what others logged.
+
+        None where all is as it was, of the same truth: labels came that are of other rows.
+        """
         planned, wanted = given.planned, given.wanted
         assert planned is not None
-        if wanted.why == "forced" or (
-            wanted.why == "missing" and wanted.stored is not None and len(work.cells(planned.rows)) <= 1
-        ):
+        count = len(work.cells(planned.rows))
+        if wanted.why == "forced" or (wanted.why == "missing" and wanted.stored is not None and count <= 1):
             return planned
-        shown = self.rows.of(run)
-        ours = wanted.before.writer if wanted.before is not None else None
-        calls = []
-        for call in planned.rows:
-            kept = {}
+        as_before = {
+            each.record.writer: each.record.truth == keys.truth(each.how, truth) and each.record.name
+            for each in wanted.befores
+        }
+        if not count:
+            return self._changed(run, planned, as_before=bool(as_before) and all(as_before.values()))
+        kept: set[tuple[int, str]] = set()
+        still: dict[tuple[int, str], bool] = {}
+        for i, call in enumerate(planned.rows):
             for name, value in call.values.items():
-                there = shown.get((name, call.context, call.step))
-                if there is None or there[1] == ours:
-                    kept[name] = value
-                elif work.bits(there[0]) == work.bits(value):
-                    self.same += 1
+                there = self.rows.shown(run, name, call.context, call.step)
+                if name in wanted.reverted:
+                    continue
+                equal = there is not None and work.bits(there[0]) == work.bits(value)
+                if there is not None and equal and as_before.get(there[1]):
+                    still[i, name] = as_before[there[1]] == given.stored
+                elif there is None or there[1] in as_before:
+                    kept.add((i, name))
                 else:
-                    self.other += 1
-            if kept:
-                calls.append(RowsCall(kept, call.step, call.context))
-        return planned._replace(rows=calls)
+                    self.same += equal
+                    self.other += not equal
+        if kept:  # a record that is replaced owns no value any more
+            kept |= {cell for cell, replaced in still.items() if replaced}
+        self.same += len(still.keys() - kept)
+        if not kept and (still or wanted.why == "outdated"):
+            return None
+        return planned._replace(rows=_grouped(planned.rows, kept))
+
+    def _changed(self, run: str, planned: Planned, *, as_before: bool) -> Planned | None:
+        """Return a chart unless it is there as it is, of the same truth."""
+        shown = {(chart.name, chart.context, chart.step): chart.blob for chart in self.states[run].charts}
+        blobs = [
+            shown.get((name, context, step)) == hashlib.sha256(picture.data).hexdigest()
+            for name, picture, step, context, *_ in planned.charts
+        ]
+        if not (as_before and blobs and all(blobs)):
+            return planned
+        self.same += len(blobs)
+        return None
 
     def _note(self, run: str, whole: Planned) -> None:
         state = self.states[run]
@@ -279,6 +316,16 @@ class Recorder:
         for chart in whole.charts:
             if "definitions" not in chart.name.split("/"):
                 self.charts.append(ChartChange(run, state.name, chart.name, chart.step, written=True))
+
+
+def _grouped(calls: Sequence[RowsCall], kept: Set[tuple[int, str]]) -> list[RowsCall]:
+    """Return of calls what is kept of them, in order."""
+    found = []
+    for i, call in enumerate(calls):
+        values = {name: value for name, value in call.values.items() if (i, name) in kept}
+        if values:
+            found.append(RowsCall(values, call.step, call.context))
+    return found
 
 
 def _function(given: Given, item: Item, prefix: str) -> dict[str, Any]:
@@ -298,8 +345,10 @@ def _computed(task: Task, done: Done, given: Given, item: Item, prefix: str) -> 
     names = [name for name in first.columns if name != "ids" or task.labels]
     found: dict[str, Any] = {"name": given.stored, "context": first.context, "step": first.step}
     found = {name: value for name, value in found.items() if value is not None}
-    found |= {"chart": True} if item.sort == "chart" else {}
-    found |= _function(given, item, prefix) | {"key": given.wanted.key, "rows": task.rows}
+    found |= {"chart": True} if item.sort == "chart" or given.wanted.chart is not None else {}
+    keyed = given.wanted.keyed[given.stored]
+    found |= _function(given, item, prefix) | {"key": keyed.key, "rows": task.rows}
+    found["truth"] = keys.truth(keyed.how, done.truth)
     found["inputs"] = {
         name: digests[0] if len(digests) == 1 else digests
         for name in names
@@ -320,7 +369,7 @@ def _source(recipe: Recipe, computed: list[dict[str, Any]]) -> dict[str, Any]:
             **({} if recipe.threshold is None else {"threshold": recipe.threshold}),
             **recipe.options,
         }
-    source["versions"] = _versions()
+    source["versions"] = {**_versions(), **recipe.versions}
     return {**source, "computed": computed}
 
 

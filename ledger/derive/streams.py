@@ -18,8 +18,9 @@ from ledger.evaluate.calling import taken_in
 from ledger.evaluate.stream import Stream
 from ledger.evaluate.survey import Survey
 from ledger.evaluate.user_metrics import UserMetric
+from ledger.format import predictions as form
 from ledger.store.tree import Tree
-from ledger.table import chunks, evaluations, labels
+from ledger.table import chunks, evaluations, labels, predictions
 
 if TYPE_CHECKING:
     from ledger.format.predictions import Column
@@ -29,11 +30,15 @@ _GIVEN = ("y_true", "y_pred", "y_score", "sample_weight")
 
 
 class Taken(NamedTuple):
-    """A stream that has seen all rows; of how many of them the label is known."""
+    """A stream that has seen all rows; of how many of them the label is known.
+
+    `truth` is the digest of the y_true that counted, None where no label could come late.
+    """
 
     stream: Stream
     known: int
     of: int
+    truth: str | None = None
 
 
 def taken(
@@ -65,13 +70,24 @@ def _whole(
     given = {name: given[name] for name in _used(recipe, kind, list(given))}
     truth, predicted, scores, weight = (given.get(name) for name in _GIVEN)
     stream = taken_in(kind, truth, predicted, scores, weight, found.labels, task.options, own)
-    return Taken(stream, found.rows if coverage is None else coverage.known, found.rows)
+    late = task.late and "y_true" in found.columns
+    digest = _digest(found.columns["y_true"]) if late else None
+    return Taken(stream, found.rows if coverage is None else coverage.known, found.rows, digest)
+
+
+def _digest(truth: Column) -> str:
+    """Return the digest of a truth, the same by whatever way a value is not there."""
+    null = np.zeros(truth.values.shape, np.bool_) if truth.null is None else truth.null
+    if truth.values.dtype.kind == "f":
+        null = null | np.isnan(truth.values)
+    return form.digest(form.column(truth.kind, truth.values, null))
 
 
 def _in_chunks(tree: Tree, recipe: Recipe, task: Task) -> Taken | None:
     """Return the same of rows in chunks, None where only all of them at once tell the kind or the labels."""
     first = task.chosen[0]
     columns = first.columns
+    kept = predictions.newest(tree, task.run, task.chosen)
     names = [name for name in _GIVEN if name in columns]
     kind, given_labels = task.kind, first.labels
     if chunks.width(first, "y_true") is not None and kind != "multilabel":
@@ -79,7 +95,7 @@ def _in_chunks(tree: Tree, recipe: Recipe, task: Task) -> Taken | None:
     survey = Survey()
     if kind is None or (given_labels is None and kind != "regression"):
         width = chunks.width(first, "y_score") if "y_score" in columns else None
-        for rows in chunks.read(tree, task.run, task.chosen, [name for name in names if name != "y_score"]):
+        for rows in chunks.read(tree, task.run, task.chosen, [name for name in names if name != "y_score"], kept):
             arrays = {name: evaluations.as_array(column) for name, column in rows.items()}
             if "y_score" in columns:  # of which only the shape matters
                 n = len(arrays["y_true"])
@@ -94,7 +110,7 @@ def _in_chunks(tree: Tree, recipe: Recipe, task: Task) -> Taken | None:
         given_labels = list(survey.labels(kind, options["threshold"], names))
     lookup.check_options(kind, options)
     merged: list[tuple[int, Stream]] = []  # of so many chunks, each of more than the next
-    for rows in chunks.read(tree, task.run, task.chosen, names):
+    for rows in chunks.read(tree, task.run, task.chosen, names, kept):
         stream, count = Stream(kind, given_labels or (), own=(), **options), 1
         stream.update(**{name: evaluations.as_array(column) for name, column in rows.items()})
         while merged and merged[-1][0] <= count:  # so that no state is gone through once a chunk
@@ -105,7 +121,8 @@ def _in_chunks(tree: Tree, recipe: Recipe, task: Task) -> Taken | None:
     for _, later in reversed(merged[1:]):
         merged[-2][1].merge(later)
         merged.pop()
-    return Taken(merged[0][1], task.rows, task.rows)
+    rows_counted = task.rows if kept is None else sum(int(mask.sum()) for mask in kept)
+    return Taken(merged[0][1], rows_counted, rows_counted)
 
 
 def _used(recipe: Recipe, kind: str, names: list[str]) -> list[str]:

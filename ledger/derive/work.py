@@ -44,7 +44,10 @@ class Given(msgspec.Struct, frozen=True):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """What became of a task. `known` of `of` rows had a label; `why` says what kept the whole of it from being done."""
+    """What became of a task. `known` of `of` rows had a label; `why` says what kept the whole of it from being done.
+
+    `truth` is the digest of the y_true that counted, see `streams.Taken`.
+    """
 
     run: str
     given: list[Given] = []
@@ -53,6 +56,7 @@ class Done(msgspec.Struct, frozen=True):
     why: str | None = None
     hint: str | None = None
     damaged: bool = False
+    truth: str | None = None
 
 
 class Columns(OrderedDict[Any, Any]):
@@ -106,13 +110,13 @@ def _computed(tree: Tree, recipe: Recipe, task: Task, known: Columns) -> Done:
     own = {
         wanted.item: item.own.load() for wanted in task.wanted if (item := recipe.items[wanted.item]).own is not None
     }
-    stream, in_all_known, in_all = streams.taken(tree, recipe, task, list(own.values()), known)
+    stream, in_all_known, in_all, truth = streams.taken(tree, recipe, task, list(own.values()), known)
     if not stream.states.rows.n:
         return Done(task.run, why="no row has a label yet", hint="ledger labels add FILE --on id", of=in_all)
     first = task.chosen[0]
     place = Place(first.split, recipe.prefix, first.step, _context(first.context))
     results = [_given(stream, recipe, wanted, place, own.get(wanted.item)) for wanted in task.wanted]
-    return Done(task.run, results, min(in_all_known, stream.states.rows.n), in_all)
+    return Done(task.run, results, min(in_all_known, stream.states.rows.n), in_all, truth=truth)
 
 
 def _context(text: str | None) -> dict[str, Any] | None:
@@ -121,9 +125,11 @@ def _context(text: str | None) -> dict[str, Any] | None:
 
 def _given(stream: Stream, recipe: Recipe, wanted: Wanted, place: Place, own: UserMetric | None) -> Given:
     item = recipe.items[wanted.item]
-    stored = item.name_for(stream.kind) or item.name
+    stored = wanted.chart or item.name_for(stream.kind) or item.name
     try:
-        return Given(wanted, place.name(stored), _planned(stream, recipe, item, stored, place, own))
+        if wanted.chart is not None:
+            return Given(wanted, place.name(stored), _chart(stream, stored, place))
+        return Given(wanted, place.name(stored), _planned(stream, item, stored, place, own))
     except UserMetricFailed as error:
         return Given(wanted, place.name(stored), why=_line(str(error)))
     except LedgerError as error:
@@ -136,18 +142,26 @@ def _line(text: str) -> str:
     return lines[0][:_LONGEST] + ("..." if len(lines) > 1 or len(lines[0]) > _LONGEST else "")
 
 
-def _planned(stream: Stream, recipe: Recipe, item: Item, stored: str, place: Place, own: UserMetric | None) -> Planned:
+def _chart(stream: Stream, stored: str, place: Place) -> Planned:
+    """Return a chart, or nothing where it does not apply."""
+    drawn = stream.chosen((), [stored]).charts
+    return Planned(
+        [], [evaluating.chart(place.name(stored), drawn[stored], place.step, place.context)] if drawn else []
+    )
+
+
+def _planned(stream: Stream, item: Item, stored: str, place: Place, own: UserMetric | None) -> Planned:
     """Return what an item asks to be written."""
     if item.sort == "bundle":
-        found = stream.evaluation(charts=recipe.charts)
+        found = stream.evaluation(charts=False)
         users = set(stream.running)
         found.values[:] = [value for value in found.values if value[0] not in users]
         return evaluating.plan(found, place)
     if item.sort == "chart":
-        found = stream.chosen((), [item.name])
-        if found.notices:
-            raise UserMetricFailed(found.notices[0])
-        return Planned([], [evaluating.chart(place.name(stored), found.charts[stored], place.step, place.context)])
+        planned = _chart(stream, stored, place)
+        if not planned.charts:
+            raise UserMetricFailed(stream.chosen((), [stored]).notices[0])
+        return planned
     if own is not None:
         value, definition = stream.of_user(own.name), dict(own.definition)
     else:

@@ -5,13 +5,15 @@ Any `concurrent.futures.Executor` will do: here processes of this machine, in `c
 
 from __future__ import annotations
 
+import ast
+import inspect
 import os
 import pickle
 import signal
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
@@ -34,6 +36,7 @@ _FEW_ROWS = 500_000  # which one process has done before a second has started
 _BATCH_TASKS = 8
 _BATCH_ROWS = 1 << 20
 _PATIENCE_S = 5.0  # after which it is asked whether there are workers yet
+_GUARD = 'put what it does under: if __name__ == "__main__":'
 _WINDOW = 3  # batches a worker: one computed, the others at hand
 
 
@@ -83,6 +86,7 @@ def spread(pool: Pool, root: str, recipe: Recipe, tasks: Sequence[Task]) -> Iter
     running: dict[Future[list[Done]], list[Task]] = {}
     suspects: list[Task] = []
     trial: Future[list[Done]] | None = None  # a suspect, alone
+    helps = pool.starts and all(item.own is None for item in recipe.items)  # a user's function may end its process
     try:
         while True:
             if suspects and not running:
@@ -94,13 +98,16 @@ def spread(pool: Pool, root: str, recipe: Recipe, tasks: Sequence[Task]) -> Iter
                 running[_submitted(pool, root, recipe, batch)] = batch
             if not running:
                 break
+            if helps:
+                yield from _meanwhile(root, recipe, waiting, running)
+                helps = False
             for future in wait(running, _PATIENCE_S, return_when=FIRST_COMPLETED).done:
                 batch = running.pop(future)
                 error = _error(future)
                 if error is None:
                     yield from zip(batch, future.result(), strict=True)
                 elif future is trial:
-                    yield batch[0], Done(batch[0].run, why=_why(error))
+                    yield batch[0], Done(batch[0].run, why=_why(error), hint=pool.hint)
                 else:
                     suspects += batch
                 trial = None if future is trial else trial
@@ -114,6 +121,14 @@ def spread(pool: Pool, root: str, recipe: Recipe, tasks: Sequence[Task]) -> Iter
             future.cancel()
 
 
+def _meanwhile(
+    root: str, recipe: Recipe, waiting: Iterator[list[Task]], running: Collection[Future[list[Done]]]
+) -> Iterator[tuple[Task, Done]]:
+    """Compute tasks here until a worker has answered: they begin by loading what they need, and leave a processor idle."""
+    while not any(future.done() for future in running) and (batch := next(waiting, None)) is not None:
+        yield from here(root, recipe, batch)
+
+
 def _submitted(pool: Pool, root: str, recipe: Recipe, batch: list[Task]) -> Future[list[Done]]:
     try:
         try:
@@ -122,7 +137,7 @@ def _submitted(pool: Pool, root: str, recipe: Recipe, batch: list[Task]) -> Futu
             pool.broken()
             return pool.submit(root, recipe, batch)
     except (RuntimeError, OSError) as error:
-        raise Lost(str(error)) from None
+        raise Lost(f"{error}; {pool.hint}" if pool.hint else str(error)) from None
 
 
 def _error(future: Future[list[Done]]) -> BaseException | None:
@@ -144,6 +159,8 @@ class Pool:
     """Where tasks are computed: `workers` of them; `executor()` takes what they are to do."""
 
     workers: int = 1
+    hint: str | None = None  # why they may die as soon as they begin
+    starts = False  # whether the workers are still to be started, on this machine
 
     def executor(self) -> Executor:
         """Return what takes tasks."""
@@ -168,11 +185,14 @@ class Pool:
 class Processes(Pool):
     """Processes of this machine. They begin anew, not as copies of this process with half of its threads."""
 
+    starts = True
+
     def __init__(self, workers: int, *, bring_main: bool = False) -> None:
         import multiprocessing
 
         self.workers = workers
         self._bring_main = bring_main
+        self.hint = f"if they are to run a script: {_GUARD}" if bring_main else None
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["ledger.derive.preload"])
         self._pool: ProcessPoolExecutor | None = None
@@ -234,11 +254,13 @@ class Processes(Pool):
 def processes(count: int, recipe: Recipe) -> Iterator[Pool]:
     """Provide processes of this machine; when it is left they are gone.
 
-    Raises UsageError for a function that cannot be sent to them.
+    Raises UsageError for a function that cannot be sent to them, and in a script that they would run again.
     """
     check_sendable(recipe)
-    functions = [item.own.metric.of for item in recipe.items if item.own is not None and item.own.metric is not None]
-    pool = Processes(count, bring_main=bool(functions))
+    bring_main = any(item.own is not None and item.own.metric is not None for item in recipe.items)
+    if bring_main:
+        check_guarded()
+    pool = Processes(count, bring_main=bring_main)
     try:
         yield pool
     finally:
@@ -247,6 +269,11 @@ def processes(count: int, recipe: Recipe) -> Iterator[Pool]:
 
 def check_sendable(recipe: Recipe) -> None:
     """Raise UsageError for a function that cannot be sent to other processes."""
+    for item in recipe.items:
+        of = None if item.own is None or item.own.metric is None else item.own.metric.of
+        name = getattr(of, "__module__", None) or ""
+        if getattr(getattr(sys.modules.get(name), "__spec__", None), "_initializing", False):
+            raise UsageError(f"{name} is still being imported: no other process can find a function in it", hint=_GUARD)
     try:
         pickle.dumps(recipe)
     except Exception as error:
@@ -254,6 +281,33 @@ def check_sendable(recipe: Recipe) -> None:
             f"the function cannot be sent to other processes: {error}",
             hint="define it at the top level of a module, or say jobs=1",
         ) from None
+
+
+def refuse_imported() -> None:
+    """Raise UsageError in a process that is running the user's script again, to find a function in it."""
+    multiprocessing: Any = sys.modules.get("multiprocessing")  # which has started this process, if it is one of those
+    if multiprocessing and getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise UsageError("the script is run again by a process that it started", hint=_GUARD)
+
+
+def check_guarded() -> None:
+    """Raise UsageError where the script that asks would be run again, from the top, by each process it starts.
+
+    A condition at or above the line counts as the guard: what it asks cannot be known.
+    """
+    main = sys.modules["__main__"]
+    path, frame = getattr(main, "__file__", None), sys._getframe()
+    found: types.FrameType | None = frame
+    while found is not None and not (found.f_globals is main.__dict__ and found.f_code.co_name == "<module>"):
+        found = found.f_back
+    if path is None or found is None:
+        return
+    try:
+        statements = ast.parse(inspect.getsource(main)).body
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return
+    if not any(isinstance(each, ast.If) and each.lineno <= found.f_lineno for each in statements):
+        raise UsageError(f"each process would run {path} again, from the top", hint=_GUARD)
 
 
 def _begin() -> None:

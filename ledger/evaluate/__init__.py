@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from ledger.evaluate.lookup import check_name, register, unregister
     from ledger.evaluate.results import ChartData, Evaluation, Value
     from ledger.evaluate.stream import Stream, conclude, new_states
+    from ledger.format.values import Undefined
 
 __all__ = [
     "Batch",
     "ChartData",
     "Evaluation",
     "Stream",
+    "Undefined",
     "Value",
     "check",
     "check_name",
@@ -37,6 +39,7 @@ _HOMES = {
     "ChartData": "results",
     "Evaluation": "results",
     "Stream": "stream",
+    "Undefined": "results",
     "Value": "results",
     "check": "inputs",
     "check_name": "lookup",

@@ -44,13 +44,15 @@ def filled(values: Sequence[Value], stand_in: float | None, present: Sequence[bo
     ]
 
 
-def precision_recall_f1(counts: Array, labels: Sequence[Any]) -> dict[str, list[Value]]:
-    """Return the three values of each label from counts (K, 3) of tp, fp, fn."""
-    result: dict[str, list[Value]] = {"precision": [], "recall": [], "f1": []}
+def of_each_label(counts: Array, labels: Sequence[Any]) -> dict[str, list[Value]]:
+    """Return precision, recall, f1 and jaccard of each label from counts (K, 3) of tp, fp, fn."""
+    result: dict[str, list[Value]] = {"precision": [], "recall": [], "f1": [], "jaccard": []}
     for (tp, fp, fn), label in zip(counts.tolist(), labels, strict=True):
         result["precision"].append(ratio(tp, tp + fp, f"no row was predicted to be {label!r}"))
         result["recall"].append(ratio(tp, tp + fn, f"no row is truly {label!r}"))
-        result["f1"].append(ratio(2 * tp, 2 * tp + fp + fn, f"neither truth nor predictions have {label!r}"))
+        neither = f"neither truth nor predictions have {label!r}"
+        result["f1"].append(ratio(2 * tp, 2 * tp + fp + fn, neither))
+        result["jaccard"].append(ratio(tp, tp + fp + fn, neither))
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,13 +18,22 @@ from ledger.format.values import Undefined
 
 
 def notices(states: BinaryStates) -> list[str]:
-    """Return what should be known of the scores."""
-    said = []
-    if states.rows.scored and (problem := states.scores.outside()) is not None:
-        said.append(f"{problem.reason}: brier, log_loss and ece are undefined")
-    elif states.rows.scored and (weight := scores.clipped(states.scores)):
-        said.append(f"log_loss clips {weight:g} of {states.confusion.total:g} rows, whose truth has the probability 0")
-    return said
+    """Return whether scores are no probabilities, where predictions do not rest on them; how many rows are clipped."""
+    if said := _outside(states):
+        return [] if warnings(states) else said
+    if states.rows.scored and (weight := scores.clipped(states.scores)):
+        return [f"log_loss clips {weight:g} of {states.confusion.total:g} rows, whose truth has the probability 0"]
+    return []
+
+
+def warnings(states: BinaryStates) -> list[str]:
+    """Return whether scores are no probabilities, where predictions are made with the threshold of probabilities."""
+    return _outside(states) if states.rows.by_scores and states.threshold == 0.5 else []
+
+
+def _outside(states: BinaryStates) -> list[str]:
+    problem = states.scores.outside() if states.rows.scored else None
+    return [] if problem is None else [f"{problem.reason}: brier, log_loss and ece are undefined"]
 
 
 Of = Callable[[BinaryStates], Value]
@@ -55,6 +65,14 @@ def _of_scores(
 def _gini(state: ScoreCounts) -> Value:
     area = scores.roc_auc(state)
     return area if isinstance(area, Undefined) else 2 * area - 1
+
+
+def _d2_log_loss(state: ScoreCounts) -> Value:
+    return scores.d2(state, scores.log_loss(state), lambda p: -p * math.log(p) - (1 - p) * math.log1p(-p))
+
+
+def _d2_brier(state: ScoreCounts) -> Value:
+    return scores.d2(state, scores.brier(state), lambda p: p * (1 - p))
 
 
 def _weight_at(row: int, column: int) -> Of:
@@ -98,6 +116,12 @@ METRICS = (
             "(1 + β²) tp / ((1 + β²) tp + β² fn + fp)", quotients.NEITHER, "fbeta_score", options=("beta",),
             bundled=False),
     _of_labels("jaccard", "iou jaccard_score", bundled=False),
+    _of_labels("positive_likelihood_ratio", "lr_plus", bundled=False),
+    _of_labels("negative_likelihood_ratio", "lr_minus", bundled=False),
+    _of_scores("d2_log_loss_score", _d2_log_loss, "1 - log_loss / that of the prevalence as every row's score",
+               f"{EITHER_CLASS}, {OUTSIDE}", definition={"clip": EPSILON}, bundled=False),
+    _of_scores("d2_brier_score", _d2_brier, "1 - brier / that of the prevalence as every row's score",
+               f"{EITHER_CLASS}, {OUTSIDE}", bundled=False),
     _of_labels("prevalence", "base_rate", bundled=False),
     _of_labels("predicted_positive_rate", bundled=False),
     _of_scores("mean_score_bias", scores.bias, "mean score - prevalence", OUTSIDE, bundled=False),
@@ -107,4 +131,6 @@ METRICS = (
     _metric("tp", "labels", _weight_at(1, 1), "weight of true positives", "", "true_positives", bundled=False),
 )  # fmt: skip
 
-BUNDLE = Bundle("binary", BinaryStates, METRICS, CHARTS, options=("threshold", "bins", "beta"), notices=notices)
+BUNDLE = Bundle(
+    "binary", BinaryStates, METRICS, CHARTS, options=("threshold", "bins", "beta"), notices=notices, warnings=warnings
+)

@@ -7,9 +7,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ledger.evaluate import quotients, scores
+from ledger.evaluate import scores
 from ledger.evaluate.arrays import Array
 from ledger.evaluate.binary_states import BinaryStates
+from ledger.evaluate.binary_thresholds import evenly, sheet
 from ledger.evaluate.confusion import confusion_chart, report_chart
 from ledger.evaluate.registry import Chart
 from ledger.evaluate.results import ChartData
@@ -17,13 +18,11 @@ from ledger.format.values import Undefined
 
 RULE = "score > threshold"
 
-# The class metrics over thresholds, and those of them that are better when smaller.
-SHEET = (
-    *("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "npv"),
-    *("fpr", "fnr", "fdr", "f1", "f2", "mcc", "cohen_kappa"),
-)
-_SMALLER = frozenset({"fpr", "fnr", "fdr"})
 _BARS = 50
+_SMALL_PART = 0.2  # of 0 to 1: scores within so little of it have bars over their own range
+
+_HALF_OPEN = "[low, high), the last with its high edge"
+_WHOLE, _RANGE = "0 to 1", "least to greatest score"
 
 Draw: TypeAlias = Callable[[BinaryStates], ChartData]
 
@@ -125,29 +124,14 @@ def calibration(states: BinaryStates) -> ChartData | Undefined:
 
 
 def threshold(states: BinaryStates) -> ChartData:
-    """Return each class metric over thresholds, and its best threshold: the middle one of those that tie.
+    """Return each class metric over thresholds, and its best threshold: exact, over all distinct scores.
 
-    Thresholds are 0.01, 0.02 to 0.99 for scores in 0 to 1, else 99 at equal steps between least and greatest score.
+    Thresholds are 0.01, 0.02 to 0.99, as far as there are scores, for scores in 0 to 1, else 99 at equal steps between
+    least and greatest score; quantiles of a class where more than a tenth of it lies between two of these, in more
+    than ten distinct scores; and the best ones.
     """
-    grid = np.arange(1, 100) / 100
-    if states.scores.outside() is not None:
-        grid = _evenly(float(states.scores.scores[0]), float(states.scores.scores[-1]), 101)[1:-1]
-    counts = states.scores.above(grid)
-    columns: dict[str, Any] = {"threshold": grid}
-    best: dict[str, Any] = {}
-    for name in SHEET:
-        columns[name] = quotients.column(name, counts)
-        best[name] = _best(grid, columns[name], name in _SMALLER)
-    return ChartData("threshold", columns, _facts(states, rule=RULE, threshold=states.threshold, best=best))
-
-
-def _best(grid: Array, values: Array, smaller: bool) -> dict[str, float] | None:
-    """Return threshold and value of the best, None where the metric is undefined all along."""
-    if not np.isfinite(values).any():
-        return None
-    value = np.nanmin(values) if smaller else np.nanmax(values)
-    tied = np.flatnonzero(values == value)
-    return {"threshold": float(grid[tied[len(tied) // 2]]), "value": float(value)}
+    columns, best = sheet(states.scores)
+    return ChartData("threshold", dict(columns), _facts(states, rule=RULE, threshold=states.threshold, best=best))
 
 
 def _edges(low: float, high: float) -> Array:
@@ -155,26 +139,23 @@ def _edges(low: float, high: float) -> Array:
     if low == high:
         half = max(0.5, abs(low) * 1e-9)
         return np.array([low - half, low + half])
-    edges = _evenly(low, high, _BARS + 1)
+    edges = evenly(low, high, _BARS + 1)
     return edges if (edges[1:] > edges[:-1]).all() else np.array([low, high])
 
 
-def _evenly(low: float, high: float, count: int) -> Array:
-    """Return values from low to high, evenly apart; their distance may be beyond float64."""
-    found = np.linspace(low / 2, high / 2, count) * 2
-    found[0], found[-1] = low, high
-    return found
-
-
 def histogram(states: BinaryStates) -> ChartData:
-    """Return the weight of each class in 50 bins of equal width, over 0 to 1 or from least to greatest score."""
+    """Return the weight of each class in 50 bins of equal width, over 0 to 1 or from least to greatest score.
+
+    The latter for scores outside 0 to 1, and for those that lie within less than a fifth of it.
+    """
     state = states.scores
-    low, high = (0.0, 1.0) if state.outside() is None else (float(state.scores[0]), float(state.scores[-1]))
-    edges = _edges(low, high)
+    low, high = float(state.scores[0]), float(state.scores[-1])
+    whole = state.outside() is None and high - low >= _SMALL_PART
+    edges = _edges(0.0, 1.0) if whole else _edges(low, high)
     columns: dict[str, Any] = {"low": edges[:-1], "high": edges[1:]}
     for name, weight in (("negative", state.negative), ("positive", state.positive)):
         columns[name] = np.histogram(state.scores, edges, weights=weight)[0]
-    return ChartData("histogram", columns, _facts(states, edges="[low, high), the last with its high edge"))
+    return ChartData("histogram", columns, _facts(states, edges=_HALF_OPEN, over=_WHOLE if whole else _RANGE))
 
 
 CHARTS: dict[str, Chart] = {

@@ -13,8 +13,10 @@ import msgspec
 import numpy as np
 
 from ledger.errors import InvalidValue
+from ledger.evaluate import columns as frames
 from ledger.evaluate import labels as label_set
 from ledger.evaluate.arrays import Array, as_array, as_numbers, missing_in, shown
+from ledger.evaluate.columns import Named
 from ledger.evaluate.kinds import KINDS
 
 # Squares of sums of weights neither overflow nor vanish.
@@ -29,7 +31,8 @@ class Batch(msgspec.Struct, frozen=True, eq=False):
     class for binary, (n, K) for multiclass and multilabel. `weight`: float64 above 0 of the shape of `truth` (rows
     for multilabel), None for 1 each. `n` counts rows (for segmentation: pixels) whose truth is known, those of weight
     0 too. `invalid` of them have a score that is no finite number, `unpredicted` no (finite) prediction: where
-    `decided_by` is "scores" the prediction is made from the scores. An unpredicted code is -1.
+    `decided_by` is "scores" the prediction is made from the scores. An unpredicted code is -1. Of predictions that were
+    given beside scores, `differing` are not what would be made from these.
     """
 
     kind: str
@@ -43,6 +46,7 @@ class Batch(msgspec.Struct, frozen=True, eq=False):
     invalid: int = 0
     unpredicted: int = 0
     decided_by: str = "labels"
+    differing: int = 0
 
 
 def check(
@@ -59,8 +63,8 @@ def check(
     """Return the rows as a `Batch`; raises InvalidValue for what is no such evaluation, with both values.
 
     Lengths that differ, neither predictions nor scores, shapes that do not belong to the kind, values that are none
-    of `labels`. `labels` is found in the values if left out; chunks of one whole need it said. `ignore_class` is for
-    segmentation alone.
+    of `labels`. `labels` is found in the values if left out; chunks of one whole need it said. The columns of a frame
+    are taken by their names where these are the labels. `ignore_class` is for segmentation alone.
     """
     if kind not in KINDS:
         raise InvalidValue(f"there is no kind {kind!r} of evaluation", hint=f"the kinds are {', '.join(KINDS)}")
@@ -71,6 +75,7 @@ def check(
         raise InvalidValue("a regression has values, no scores", hint="give them as y_pred=")
     if ignore_class is not None and kind != "segmentation":
         raise InvalidValue(f"ignore_class is for segmentation, and kind is {kind}")
+    named = frames.named(y_true, y_pred, y_score)
     truth = as_array("y_true", y_true)
     predicted = None if y_pred is None else as_array("y_pred", y_pred)
     scores = None if y_score is None else as_numbers("y_score", as_array("y_score", y_score))
@@ -82,11 +87,11 @@ def check(
     if kind == "segmentation":
         return _segmentation(truth, predicted, scores, weight, known, ignore_class)
     if kind == "multilabel":
-        return _multilabel(truth, predicted, scores, weight, known, threshold)
+        return _multilabel(truth, predicted, scores, weight, known, threshold, named)
     if kind == "regression":
         assert predicted is not None
         return _regression(truth, predicted, weight)
-    return _classes(kind, truth, predicted, scores, weight, known, threshold)
+    return _classes(kind, truth, predicted, scores, weight, known, threshold, named)
 
 
 def as_threshold(given: Any) -> float:
@@ -156,12 +161,15 @@ def _classes(
     weight: Array | None,
     labels: tuple[Any, ...] | None,
     threshold: float,
+    named: Named,
 ) -> Batch:
     """Check and code binary and multiclass rows."""
     columns = scores.shape[1] if scores is not None and scores.ndim == 2 else None
     one_hot = truth.ndim == 2 and truth.shape[1] > 1
-    truth = _column("y_true", _from_one_hot("y_true", truth), kind)
-    predicted = None if predicted is None else _column("y_pred", _from_one_hot("y_pred", predicted), kind)
+    if one_hot and labels is None:
+        labels = frames.as_labels(named.y_true)
+    truth, predicted = _one_column(kind, truth, predicted, labels, named)
+    of_categories = labels is None
     if weight is not None:
         weight = _column("sample_weight", weight, kind)
     keep, pending = _kept(truth, weight)
@@ -170,26 +178,26 @@ def _classes(
     assert kept is not None
     truth, predicted, scores, weight = kept, _pick(predicted, keep), _pick(scores, keep), _pick(weight, keep)
     gone = None if predicted is None else missing_in(predicted)
-    named = [("y_true", truth)]
+    arrays = [("y_true", truth)]
     if predicted is not None:
-        named.append(("y_pred", _pick(predicted, None if gone is None else ~gone)))  # type: ignore[arg-type]
+        arrays.append(("y_pred", _pick(predicted, None if gone is None else ~gone)))  # type: ignore[arg-type]
     if labels is None and one_hot and columns:
         labels = tuple(range(columns))
-    labels = _labels(kind, named, labels, columns)
-    if one_hot and labels != tuple(range(len(labels))):  # the columns are in the order of the labels
-        codes = truth.astype(np.int64)
-    else:
-        codes = label_set.encode("y_true", truth, labels)
-    scores = None if scores is None else _class_scores(kind, scores, labels)
+    labels = frames.labels_of(kind, arrays, labels, columns, named)
+    if of_categories:
+        frames.check_order(labels, named, scores)
+    codes = label_set.encode("y_true", truth, labels)
+    scores = None if scores is None else _class_scores(kind, scores, labels, named.y_score)
     invalid: Array = np.zeros(0, bool) if scores is None else ~np.isfinite(scores)
     if invalid.ndim == 2:
         invalid = np.asarray(invalid.any(axis=1))
     if predicted is not None:
         coded = _encode_with_gaps("y_pred", predicted, labels, gone)
         unpredicted, decided_by = int((coded < 0).sum()) if gone is not None else 0, "labels"
+        differing = 0 if scores is None else _differing(kind, coded, scores, threshold, invalid)
     else:
         assert scores is not None
-        decided_by = "scores"
+        decided_by, differing = "scores", 0
         with np.errstate(invalid="ignore"):
             coded = (scores > threshold).astype(np.int64) if kind == "binary" else _argmax(scores)
         unpredicted = int(invalid.sum())
@@ -197,8 +205,40 @@ def _classes(
             coded[invalid] = -1
     return Batch(
         kind=kind, truth=codes, predicted=coded, scores=scores, weight=weight, labels=labels, n=n, pending=pending,
-        invalid=int(invalid.sum()), unpredicted=unpredicted, decided_by=decided_by,
+        invalid=int(invalid.sum()), unpredicted=unpredicted, decided_by=decided_by, differing=differing,
     )  # fmt: skip
+
+
+def _one_column(
+    kind: str, truth: Array, predicted: Array | None, labels: tuple[Any, ...] | None, named: Named
+) -> tuple[Array, Array | None]:
+    """Return truth and predictions as one value a row, the columns of one-hot rows in the order of the labels."""
+    found = []
+    for name, array, columns in (("y_true", truth, named.y_true), ("y_pred", predicted, named.y_pred)):
+        if array is not None and labels is not None and array.ndim == 2 and array.shape[1] > 1:
+            array = frames.placed(name, array, columns, labels)
+        single = None if array is None else _from_one_hot(name, array)
+        if array is not None and single is not array and labels is not None and array.shape[1] == len(labels):
+            text = any(isinstance(label, str) for label in labels)
+            single = np.array(labels, dtype=object if text else None)[single]
+        found.append(None if single is None else _column(name, single, kind))
+    assert found[0] is not None
+    return found[0], found[1]
+
+
+def _differing(kind: str, coded: Array, scores: Array, threshold: float, invalid: Array) -> int:
+    """Return how many predictions are not what the scores stand for; one of two equal greatest scores is.
+
+    Margins, which are no shares, stand for predictions of any threshold.
+    """
+    there = (coded >= 0) & ~invalid
+    coded, scores = coded[there], scores[there]
+    if kind == "multiclass":
+        return int((scores[np.arange(len(coded)), coded] < scores.max(axis=1, initial=-np.inf)).sum())
+    least, greatest = scores[coded == 1].min(initial=np.inf), scores[coded == 0].max(initial=-np.inf)
+    if scores.size and not 0 <= scores.min() <= scores.max() <= 1 and greatest < least:
+        return 0
+    return int((coded != (scores > threshold)).sum())
 
 
 def _argmax(scores: Array) -> Array:
@@ -208,29 +248,14 @@ def _argmax(scores: Array) -> Array:
     return np.asarray(scores.argmax(axis=1), dtype=np.int64)
 
 
-def _labels(
-    kind: str, named: Sequence[tuple[str, Array]], labels: tuple[Any, ...] | None, columns: int | None
-) -> tuple[Any, ...]:
-    if labels is not None:
-        if kind == "binary" and len(labels) != 2:
-            raise InvalidValue(f"kind is binary, and labels has {len(labels)}: {label_set.listed(labels)}")
-        return labels
-    values = label_set.found(named)
-    label_set.check_predicted(named)
+def _class_scores(kind: str, scores: Array, labels: Sequence[Any], names: Sequence[Any] | None) -> Array:
+    scores = frames.placed("y_score", scores, names, labels)
     if kind == "binary":
-        return label_set.for_two(values)
-    if columns is None or len(values) == columns:
-        return tuple(values)
-    if len(values) < columns and all(isinstance(v, int) and 0 <= v < columns for v in values):
-        return tuple(range(columns))
-    raise InvalidValue(
-        f"y_score has {columns} columns and {len(values)} labels occur: {label_set.listed(values)}",
-        hint="say labels=, in the order of the columns",
-    )
-
-
-def _class_scores(kind: str, scores: Array, labels: Sequence[Any]) -> Array:
-    if kind == "binary":
+        if names is not None and len(names) == 1 and isinstance(names[0], str) and names[0] == labels[0]:
+            raise InvalidValue(
+                f"y_score is the column {shown(names[0])}, and the scores wanted are those of {shown(labels[1])}",
+                hint=f"give that column, or say which label is positive: labels=({labels[1]!r}, {labels[0]!r})",
+            )
         if scores.ndim == 2 and scores.shape[1] in (1, 2):
             return np.ascontiguousarray(scores[:, -1])
         if scores.ndim != 1:
@@ -259,6 +284,7 @@ def _multilabel(
     weight: Array | None,
     labels: tuple[Any, ...] | None,
     threshold: float,
+    named: Named,
 ) -> Batch:
     if truth.ndim != 2:
         raise InvalidValue(f"y_true has the shape {truth.shape}; for kind multilabel it is (rows, labels) of 0 and 1")
@@ -266,9 +292,12 @@ def _multilabel(
         if array is not None and array.shape != truth.shape:
             raise InvalidValue(f"y_true has the shape {truth.shape} and {name} {array.shape}")
     if labels is None:
-        labels = tuple(range(truth.shape[1]))
+        labels = frames.as_labels(named.y_true) or tuple(range(truth.shape[1]))
     if len(labels) != truth.shape[1]:
         raise InvalidValue(f"y_true has {truth.shape[1]} columns and labels has {len(labels)}")
+    truth = frames.placed("y_true", truth, named.y_true, labels)
+    predicted = None if predicted is None else frames.placed("y_pred", predicted, named.y_pred, labels)
+    scores = None if scores is None else frames.placed("y_score", scores, named.y_score, labels)
     if weight is not None:
         weight = _column("sample_weight", weight, "multilabel")
     keep, pending = _kept(truth, weight)
@@ -282,13 +311,18 @@ def _multilabel(
         gone = missing_in(predicted)
         flags, decided_by = _flags("y_pred", predicted, gone), "labels"
         unpredicted = 0 if gone is None else int(gone.any(axis=1).sum())
+        with np.errstate(invalid="ignore"):
+            differs = np.zeros(0, bool) if scores is None else ((scores > threshold) != flags).any(axis=1) & ~invalid
+        differing = int((differs if gone is None else differs & ~gone.any(axis=1)).sum()) if differs.size else 0
     else:
         assert scores is not None
         with np.errstate(invalid="ignore"):
             flags, unpredicted, decided_by = scores > threshold, int(invalid.sum()), "scores"
+        differing = 0
     return Batch(
         kind="multilabel", truth=codes, predicted=flags, scores=scores, weight=weight, labels=labels, n=n,
         pending=pending, invalid=int(invalid.sum()), unpredicted=unpredicted, decided_by=decided_by,
+        differing=differing,
     )  # fmt: skip
 
 
@@ -348,7 +382,7 @@ def _segmentation(
     gone = None if predicted is None else missing_in(predicted)
     if predicted is not None:
         named.append(("y_pred", predicted[counts if gone is None else counts & ~gone]))
-    labels = _labels("segmentation", named, labels, columns)
+    labels = frames.labels_of("segmentation", named, labels, columns)
     codes = np.full(truth.shape, -1, dtype=np.int64)
     codes[counts] = label_set.encode("y_true", truth[counts], labels)
     if predicted is not None:

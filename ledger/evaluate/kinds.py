@@ -11,9 +11,17 @@ from ledger.evaluate.arrays import Array, as_array, as_numbers, missing_in
 
 KINDS = ("binary", "multiclass", "multilabel", "regression", "segmentation")
 
+_MANY, _SOME = 100, 10  # different whole numbers: always many, and not before there are more than this
 
-def guess(y_true: Any, y_pred: Any = None, y_score: Any = None) -> str:
-    """Return the kind that the shapes and values stand for; whoever uses it says so."""
+
+def guess(y_true: Any, y_pred: Any = None, y_score: Any = None, rows: int | None = None) -> str:
+    """Return the kind that the shapes and values stand for; whoever uses it says so.
+
+    Without scores, what holds a fraction is a regression. So are whole numbers where y_true has many different ones
+    (more than 100, or than 2 √rows and 10), and y_pred or y_true is of a type of floats, or y_pred has a number that
+    y_true has not. Other whole numbers, truth values and text are classes. `rows` says of how many rows with a truth
+    the arrays are a part that has all their values; of as many as they have if left out.
+    """
     truth = as_array("y_true", y_true)
     predicted = None if y_pred is None else as_array("y_pred", y_pred)
     scores = None if y_score is None else as_numbers("y_score", as_array("y_score", y_score))
@@ -28,6 +36,12 @@ def guess(y_true: Any, y_pred: Any = None, y_score: Any = None) -> str:
     if scores is None and predicted is not None and not (_is_whole(known) and _is_whole(predicted)):
         # Shares beside a truth of 0 and 1 are scores in the wrong place, which `check` will say.
         return "binary" if _is_flags(known) and _is_share(predicted) else "regression"
+    if (
+        scores is None
+        and predicted is not None
+        and _is_measured(known, predicted, len(known) if rows is None else rows)
+    ):
+        return "regression"
     values = set(label_set.found([("y_true", known)]))
     if scores is None and predicted is not None:
         gone = missing_in(predicted)
@@ -54,6 +68,24 @@ def _is_whole(array: Array) -> bool:
         return True
     finite = array[np.isfinite(array)]
     return bool(np.array_equal(finite, np.rint(finite)))
+
+
+def _is_measured(truth: Array, predicted: Array, rows: int) -> bool:
+    """Say whether whole numbers are values, not classes."""
+    truth, predicted = _known_numbers(truth), _known_numbers(predicted)
+    if truth.dtype.kind not in "iuf" or predicted.dtype.kind not in "iuf":
+        return False
+    values = np.unique(truth[np.isfinite(truth)])
+    if len(values) <= min(_MANY, max(_SOME, 2 * rows**0.5)):
+        return False
+    return "f" in (truth.dtype.kind, predicted.dtype.kind) or not np.isin(predicted, values).all()
+
+
+def _known_numbers(array: Array) -> Array:
+    """Return what is there, as numbers if all of that is numbers."""
+    missing = missing_in(array)
+    known = array if missing is None else array[~missing]
+    return np.array(known.tolist()) if known.dtype.kind == "O" and len(known) else known
 
 
 def _is_flags(array: Array) -> bool:

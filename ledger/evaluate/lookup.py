@@ -13,7 +13,8 @@ from typing import Any
 from ledger.errors import InvalidValue, NoSuchMetric, UsageError
 from ledger.evaluate.inputs import as_threshold
 from ledger.evaluate.kinds import KINDS
-from ledger.evaluate.registry import Bundle, Chart, Metric, usual
+from ledger.evaluate.registry import Bundle, Chart, Metric
+from ledger.evaluate.results import usual
 from ledger.evaluate.user_metrics import UserMetric, made
 
 ENTRY_POINTS = "ledger.metrics"

@@ -17,6 +17,7 @@ from ledger.evaluate.losses import NOTHING, Sum, plus, times, total
 from ledger.evaluate.results import Value, finite
 from ledger.format.values import Undefined
 
+LEAST = 1e-300  # of a mean of squares: those of values below 1e-150 have few digits left, or none
 _RANGE = "beyond the range of float64"
 
 
@@ -89,6 +90,11 @@ class Moments(msgspec.Struct):
             return 0.0
         return self.spreads[names if names in self.spreads else names[::-1]][0]
 
+    def is_exact(self, column: str) -> bool:
+        """Say whether the spread of a column has all its digits: not where its squares are near the least float64."""
+        spread = self.spread(column)
+        return min(spread, spread / self.weight[0]) >= LEAST
+
     def variance(self, column: str) -> Value:
         """Return the weighted variance (divided by the sum of weights, not one less); undefined without rows."""
         return finite(self.spread(column) / self.weight[0], _RANGE) if self.rows else Undefined("no rows")
@@ -101,7 +107,7 @@ class Moments(msgspec.Struct):
             if self.is_constant(name):
                 return Undefined(f"{name} is constant")
         scale = math.sqrt(self.spread(a)) * math.sqrt(self.spread(b))
-        if not 0 < scale < math.inf:
+        if not (self.is_exact(a) and self.is_exact(b) and scale < math.inf):
             return Undefined(_RANGE)
         return max(-1.0, min(1.0, self.spread(a, b) / scale))
 

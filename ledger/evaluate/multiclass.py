@@ -36,11 +36,21 @@ def notices(states: MulticlassStates) -> list[str]:
     if absent and states.rows.counted:
         many = f"{len(absent)} of {len(states.labels)} labels"
         said.append(f"{many} occur in neither truth nor predictions, and no mean has them: {listed(absent)}")
-    if problem := _improper(states):
-        said.append(f"{problem.reason}: log_loss and brier are undefined")
-    elif states.clipped:
+    if not states.rows.by_scores:
+        said += _no_probabilities(states)
+    if states.clipped and not states.improper:
         said.append(f"log_loss clips {states.clipped} of {states.rows.counted} rows, whose truth has the probability 0")
     return said
+
+
+def warnings(states: MulticlassStates) -> list[str]:
+    """Return whether scores from which predictions are made are no probabilities."""
+    return _no_probabilities(states) if states.rows.by_scores else []
+
+
+def _no_probabilities(states: MulticlassStates) -> list[str]:
+    problem = _improper(states)
+    return [] if problem is None else [f"{problem.reason}: log_loss and brier are undefined"]
 
 
 def _improper(states: MulticlassStates) -> Undefined | None:
@@ -89,23 +99,42 @@ def _each(needs: str, by_class: Each) -> Each:
     return values
 
 
-def _averages(name: str, about: str) -> list[Metric]:
-    """Return the macro, weighted and micro mean of precision, recall or f1."""
+def _jaccard_micro(states: MulticlassStates) -> Value:
+    hits, total = math.fsum(states.confusion.hits()), states.confusion.total
+    return ratio(hits, 2 * total - hits, "no rows")
+
+
+def _share_of_constant(name: str, states: MulticlassStates) -> Value:
+    """Return 1 less a loss over that of predicting for every row the shares of the labels in the truth."""
+    shares = states.confusion.true / states.confusion.total
+    shares = shares[shares > 0]
+    if len(shares) < 2:
+        return Undefined(_ONE_CLASS)
+    of_constant = -np.sum(shares * np.log(shares)) if name == "log_loss" else np.sum(shares * (1 - shares))
+    loss = _loss(name, states)
+    return loss if isinstance(loss, Undefined) else float(1 - loss / of_constant)
+
+
+def _averages(name: str, about: str, bundled: bool = True) -> list[Metric]:
+    """Return the macro, weighted and micro mean of precision, recall, f1 or jaccard."""
     over = "labels in truth or predictions for which it is defined"
     undefined = "it is 0/0 for every label"
     return [
         _metric(
             name, "labels", partial(_mean, name), f"{about}, mean over labels", f"{name}_macro", undefined=undefined,
             by_class=lambda states: states.per_class(name), definition={"average": "macro", "over": over},
-            options=("zero_division",),
+            options=("zero_division",), bundled=bundled,
         ),
         _metric(
             f"{name}_weighted", "labels", partial(_weighted, name), f"{about}, mean weighted by the truth's labels",
             undefined=undefined, definition={"average": "weighted", "over": over}, options=("zero_division",),
+            bundled=bundled,
         ),
         _metric(
-            f"{name}_micro", "labels", lambda states: accuracy(states.confusion),
-            f"{about}, of all labels together: it equals accuracy", definition={"average": "micro"},
+            f"{name}_micro", "labels", *(
+                (_jaccard_micro, f"{about}, of all labels together") if name == "jaccard" else
+                (lambda states: accuracy(states.confusion), f"{about}, of all labels together: it equals accuracy")
+            ), definition={"average": "micro"}, bundled=bundled,
         ),
     ]  # fmt: skip
 
@@ -129,6 +158,7 @@ METRICS = (
     *_averages("precision", "tp / (tp + fp)"),
     *_averages("recall", "tp / (tp + fn)"),
     *_averages("f1", "2 tp / (2 tp + fp + fn)"),
+    *_averages("jaccard", "tp / (tp + fp + fn)", bundled=False),
     _metric("mcc", "labels", lambda states: mcc(states.confusion), "correlation of truth and predictions (R_K)",
             "matthews_corrcoef", undefined=_ONE_CLASS + ", or one class is predicted for every row"),
     _metric("cohen_kappa", "labels", lambda states: cohen_kappa(states.confusion), "agreement beyond chance", "kappa",
@@ -160,6 +190,14 @@ METRICS = (
             definition={"clip": EPSILON}),
     _metric("brier", "scores", partial(_loss, "brier"), "mean sum over labels (probability - truth)^2, 0 to 2",
             "brier_loss", "brier_score", undefined="scores are no probabilities", definition={"halved": False}),
+    _metric("d2_log_loss_score", "scores", partial(_share_of_constant, "log_loss"),
+            "1 - log_loss / that of the labels' shares in the truth as probabilities",
+            undefined="scores are no probabilities, " + _ONE_CLASS, definition={"clip": EPSILON}, bundled=False),
+    _metric("d2_brier_score", "scores", partial(_share_of_constant, "brier"),
+            "1 - brier / that of the labels' shares in the truth as probabilities",
+            undefined="scores are no probabilities, " + _ONE_CLASS, bundled=False),
 )  # fmt: skip
 
-BUNDLE = Bundle("multiclass", MulticlassStates, METRICS, CHARTS, options=("zero_division", "k"), notices=notices)
+BUNDLE = Bundle(
+    "multiclass", MulticlassStates, METRICS, CHARTS, options=("zero_division", "k"), notices=notices, warnings=warnings
+)

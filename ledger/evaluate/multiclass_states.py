@@ -9,7 +9,7 @@ import numpy as np
 
 from ledger.errors import InvalidValue
 from ledger.evaluate.arrays import Array
-from ledger.evaluate.averages import as_stand_in, of_confusion, precision_recall_f1
+from ledger.evaluate.averages import as_stand_in, of_confusion, of_each_label
 from ledger.evaluate.class_scores import ClassScores
 from ledger.evaluate.confusion import Confusion
 from ledger.evaluate.inputs import Batch
@@ -116,8 +116,8 @@ class MulticlassStates:
         return states
 
     def per_class(self, name: str) -> list[Value]:
-        """Return precision, recall or f1 of each label."""
-        return precision_recall_f1(of_confusion(self.confusion), self.labels)[name]
+        """Return precision, recall, f1 or jaccard of each label."""
+        return of_each_label(of_confusion(self.confusion), self.labels)[name]
 
     def average_precisions(self) -> list[Value]:
         """Return each label's average precision against the rest; undefined where the truth has none of it."""

@@ -35,7 +35,10 @@ def _weighted(name: str, states: MultilabelStates) -> Value:
 
 def _micro(name: str, states: MultilabelStates) -> Value:
     _, fp, fn, tp = (math.fsum(column) for column in states.counts.T)
-    top, under = {"precision": (tp, tp + fp), "recall": (tp, tp + fn), "f1": (2 * tp, 2 * tp + fp + fn)}[name]
+    top, under = {
+        "precision": (tp, tp + fp), "recall": (tp, tp + fn), "f1": (2 * tp, 2 * tp + fp + fn),
+        "jaccard": (tp, tp + fp + fn),
+    }[name]  # fmt: skip
     return ratio(top, under, "it is 0/0 for every label")
 
 
@@ -70,23 +73,23 @@ def _metric(name: str, needs: str, compute: Of, about: str, *aliases: str, **mor
     )  # fmt: skip
 
 
-def _averages(name: str, about: str) -> list[Metric]:
-    """Return the macro, weighted, micro and samples mean of precision, recall or f1."""
+def _averages(name: str, about: str, bundled: bool = True) -> list[Metric]:
+    """Return the macro, weighted, micro and samples mean of precision, recall, f1 or jaccard."""
     macro = {"average": "macro", "over": "labels for which it is defined"}
     return [
         _metric(
             name, "labels", lambda states: averaged(_values(name, states)), f"{about}, mean over labels",
             f"{name}_macro", by_class=lambda states: states.per_class(name), definition=macro,
-            undefined="it is 0/0 for every label", options=("zero_division",),
+            undefined="it is 0/0 for every label", options=("zero_division",), bundled=bundled,
         ),
         _metric(
             f"{name}_weighted", "labels", partial(_weighted, name), f"{about}, mean weighted by the truth's labels",
             definition=macro | {"average": "weighted"}, undefined="it is 0/0 for every label",
-            options=("zero_division",),
+            options=("zero_division",), bundled=bundled,
         ),
         _metric(
             f"{name}_micro", "labels", partial(_micro, name), f"{about}, of all labels together",
-            definition={"average": "micro"}, undefined="0/0",
+            definition={"average": "micro"}, undefined="0/0", bundled=bundled,
         ),
         _metric(
             f"{name}_samples", "labels", lambda states: states.means[name].mean(), f"{about} of a row, mean over rows",
@@ -126,6 +129,7 @@ METRICS = (
     *_averages("precision", "tp / (tp + fp)"),
     *_averages("recall", "tp / (tp + fn)"),
     *_averages("f1", "2 tp / (2 tp + fp + fn)"),
+    *_averages("jaccard", "tp / (tp + fp + fn)", bundled=False),
     *_of_scores("roc_auc", roc_auc, "P(score of a positive > score of a negative) + P(equal) / 2", "auc"),
     *_of_scores("average_precision", average_precision, "Σ precision × step in recall, down the distinct scores",
                 "avg_precision"),

@@ -9,7 +9,7 @@ import numpy as np
 
 from ledger.errors import InvalidValue
 from ledger.evaluate.arrays import Array
-from ledger.evaluate.averages import as_stand_in, precision_recall_f1
+from ledger.evaluate.averages import as_stand_in, of_each_label
 from ledger.evaluate.inputs import Batch
 from ledger.evaluate.losses import RowLoss
 from ledger.evaluate.results import Value
@@ -19,7 +19,7 @@ from ledger.evaluate.scores import ScoreCounts
 _CELLS_MAX = 1 << 22  # of rows x labels x labels at a time
 
 # Means over rows, from predictions and from scores.
-OF_PREDICTIONS = ("accuracy", "precision", "recall", "f1")
+OF_PREDICTIONS = ("accuracy", "precision", "recall", "f1", "jaccard")
 OF_SCORES = ("label_ranking_average_precision", "label_ranking_loss", "coverage_error")
 
 
@@ -61,7 +61,9 @@ class MultilabelStates:
         self.counts = self.counts + np.stack([np.sum(kind * heavy[:, None], axis=0) for kind in kinds], axis=1)
         hits, true, found = (np.count_nonzero(of, axis=1) for of in (kinds[3], truth, predicted))
         self.means["accuracy"].update((truth == predicted).all(axis=1).astype(np.float64), weight)
-        for name, top, under in (("precision", hits, found), ("recall", hits, true), ("f1", 2 * hits, found + true)):
+        either = found + true - hits
+        shares = {"precision": (hits, found), "recall": (hits, true), "f1": (2 * hits, found + true)}
+        for name, (top, under) in (shares | {"jaccard": (hits, either)}).items():
             stand_in = np.zeros(len(truth)) if self.zero_division is None else np.full(len(truth), self.zero_division)
             values = np.divide(top, under, out=stand_in, where=under > 0)
             keep = slice(None) if self.zero_division is not None else under > 0
@@ -104,9 +106,9 @@ class MultilabelStates:
         return states
 
     def per_class(self, name: str) -> list[Value]:
-        """Return precision, recall or f1 of each label."""
+        """Return precision, recall, f1 or jaccard of each label."""
         tn_fp_fn_tp = self.counts
-        return precision_recall_f1(tn_fp_fn_tp[:, [3, 1, 2]], self.labels)[name]
+        return of_each_label(tn_fp_fn_tp[:, [3, 1, 2]], self.labels)[name]
 
     def pooled(self) -> ScoreCounts:
         """Return the scores of all labels together."""

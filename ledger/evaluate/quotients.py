@@ -61,6 +61,16 @@ QUOTIENTS: dict[str, Quotient] = {
         "(tp tn - fp fn) / √((tp + fp)(tp + fn)(tn + fp)(tn + fn))",
     ),
     "cohen_kappa": Quotient(_kappa, ONE_CLASS, "2 (tp tn - fp fn) / ((tp + fp)(fp + tn) + (tp + fn)(fn + tn))"),
+    "positive_likelihood_ratio": Quotient(
+        lambda tn, fp, fn, tp: (tp * (fp + tn), fp * (tp + fn)),
+        "no row was falsely predicted positive, or one class in y_true",
+        "recall / fpr",
+    ),
+    "negative_likelihood_ratio": Quotient(
+        lambda tn, fp, fn, tp: (fn * (fp + tn), tn * (tp + fn)),
+        "no row was rightly predicted negative, or one class in y_true",
+        "fnr / specificity",
+    ),
     "jaccard": Quotient(lambda tn, fp, fn, tp: (tp, tp + fp + fn), NEITHER, "tp / (tp + fp + fn)"),
     "prevalence": Quotient(lambda tn, fp, fn, tp: (tp + fn, tn + fp + fn + tp), "no rows", "(tp + fn) / n"),
     "predicted_positive_rate": Quotient(

@@ -63,7 +63,8 @@ Chart: TypeAlias = Callable[[Any], ChartData | Undefined]
 class Bundle(msgspec.Struct, frozen=True):
     """What there is for one kind: `states(labels, **options)`, the metrics in stored order, the charts by name.
 
-    `options` are the names that `states` takes by keyword; `notices` gives what should be known beside the values.
+    `options` are the names that `states` takes by keyword; `notices` gives what should be known beside the values, and
+    `warnings` what whoever evaluates must be told.
     """
 
     kind: str
@@ -72,9 +73,4 @@ class Bundle(msgspec.Struct, frozen=True):
     charts: Mapping[str, Chart]
     options: tuple[str, ...] = ()
     notices: Callable[[Any], list[str]] | None = None
-
-
-def usual(word: str) -> str:
-    """Return a name as names are compared: `ROC-AUC`, `roc auc` and `RocAuc` are `roc_auc`."""
-    spaced = "".join(f"_{c}" if c.isupper() and i and word[i - 1].islower() else c for i, c in enumerate(word))
-    return spaced.strip().lower().replace("-", "_").replace(" ", "_")
+    warnings: Callable[[Any], list[str]] | None = None

@@ -15,7 +15,7 @@ from ledger.errors import InvalidValue
 from ledger.evaluate.arrays import Array, as_array, as_numbers
 from ledger.evaluate.inputs import Batch
 from ledger.evaluate.losses import RowLoss
-from ledger.evaluate.moments import Moments
+from ledger.evaluate.moments import LEAST, Moments
 from ledger.evaluate.registry import Bundle, Metric
 from ledger.evaluate.residuals import (
     LIMIT,
@@ -29,7 +29,7 @@ from ledger.evaluate.results import ChartData, Value, finite
 from ledger.evaluate.rows import Rows
 from ledger.format.values import Undefined
 
-LOSSES = ("absolute", "squared", "relative", "symmetric", "normalized", "target")
+LOSSES = ("absolute", "squared", "relative", "symmetric", "normalized", "target", "log_squared", "log_cosh")
 _RANGE = "beyond the range of float64"
 
 
@@ -49,7 +49,7 @@ class RegressionStates:
         if isinstance(keep, bool) or not isinstance(keep, int) or keep < 0:
             raise InvalidValue(f"keep must be a whole number of rows, not {keep!r}")
         self.residuals = Residuals(limit=keep)
-        self.zero_targets = 0
+        self.zero_targets = self.below_log = 0
         self._by = _normalizer(normalizer)
         self.normalizer = None if self._by is None else float(self._by) if self._by.ndim == 0 else "one for each row"
 
@@ -66,10 +66,15 @@ class RegressionStates:
             self.losses["absolute"].update(size, weight)
             self.losses["squared"].update(error * error, weight)
             self.losses["target"].update(np.abs(truth), weight)
+            self.losses["log_cosh"].update(_log_cosh(size), weight)
             self.losses["relative"].update(_quotient(size, np.abs(truth)), weight)
             self.losses["symmetric"].update(_quotient(size, (np.abs(truth) / 2 + np.abs(predicted) / 2)), weight)
             if normalizer is not None:
                 self.losses["normalized"].update(_quotient(size, normalizer), weight)
+        below = (truth <= -1) | (predicted <= -1)
+        self.below_log += int(np.count_nonzero(below))
+        if not self.below_log:
+            self.losses["log_squared"].update(np.square(np.log1p(predicted) - np.log1p(truth)), weight)
         self.zero_targets += int(np.count_nonzero(truth == 0))
         self.moments.update(weight, truth=truth, predicted=predicted, error=error)
         self.residuals.update(truth, predicted, weight)
@@ -94,6 +99,7 @@ class RegressionStates:
         self.moments.merge(other.moments)
         self.residuals.merge(other.residuals)
         self.zero_targets += other.zero_targets
+        self.below_log += other.below_log
 
     def to_dict(self) -> dict[str, Any]:
         """Return them as plain values and arrays; `from_dict` gives them back."""
@@ -103,6 +109,7 @@ class RegressionStates:
             "moments": self.moments.to_dict(),
             "residuals": self.residuals.to_dict(),
             "zero_targets": self.zero_targets,
+            "below_log": self.below_log,
             "normalizer": self._by,
         }
 
@@ -114,7 +121,7 @@ class RegressionStates:
         states.losses = {name: RowLoss.from_dict(loss) for name, loss in plain["losses"].items()}
         states.moments = Moments.from_dict(plain["moments"])
         states.residuals = Residuals.from_dict(plain["residuals"])
-        states.zero_targets = plain["zero_targets"]
+        states.zero_targets, states.below_log = plain["zero_targets"], plain["below_log"]
         return states
 
 
@@ -141,6 +148,13 @@ def _quotient(size: Array, by: Array) -> Array:
     return np.divide(size, by, out=np.zeros_like(size), where=by != 0)
 
 
+def _log_cosh(size: Array) -> Array:
+    """Return log(cosh(e)) for |e|: without overflow for large ones, with all digits for small ones."""
+    small = np.minimum(size, 1.0)
+    of_small = np.log1p(2 * np.square(np.sinh(small / 2)))
+    return np.asarray(np.where(size < 1, of_small, size + np.log1p(np.exp(-2 * size)) - math.log(2)))
+
+
 Of: TypeAlias = Callable[[RegressionStates], Value]
 
 
@@ -155,7 +169,53 @@ def _mean_of(name: str) -> Of:
 
 def _rmse(states: RegressionStates) -> Value:
     mean = states.losses["squared"].mean()
+    if isinstance(mean, Undefined):
+        return mean
+    return Undefined(_RANGE) if mean < LEAST and states.losses["absolute"].loss[0] > 0 else math.sqrt(mean)
+
+
+def _msle(states: RegressionStates) -> Value:
+    if states.below_log:
+        return Undefined(f"{states.below_log} of {states.rows.counted} rows have a value of -1 or less")
+    return states.losses["log_squared"].mean()
+
+
+def _rmsle(states: RegressionStates) -> Value:
+    mean = _msle(states)
     return mean if isinstance(mean, Undefined) else math.sqrt(mean)
+
+
+def _cosine_similarity(states: RegressionStates) -> Value:
+    moments, weight = states.moments, states.moments.weight[0]
+
+    def product(a: str, b: str) -> float:
+        (_, _, one), (_, _, other) = (_ends(moments, name) for name in (a, b))
+        return moments.spread(a, b) + weight * one * other
+
+    lengths = [product(name, name) for name in ("truth", "predicted")]
+    if any(_ends(moments, name)[:2] == (0.0, 0.0) for name in ("truth", "predicted")):
+        return Undefined("every value of one side is 0")
+    if not all(LEAST <= length / weight < math.inf and length >= LEAST for length in lengths):
+        return Undefined(_RANGE)
+    cosine = product("truth", "predicted") / math.sqrt(lengths[0]) / math.sqrt(lengths[1])
+    return max(-1.0, min(1.0, cosine))
+
+
+def _ends(moments: Moments, name: str) -> tuple[float, float, float]:
+    """Return the least value, the greatest one and the mean."""
+    place = moments.columns.index(name)
+    return moments.lows[place], moments.highs[place], moments.means[place][0]
+
+
+def _d2_absolute_error(states: RegressionStates) -> Value:
+    if states.rows.counted < 2:
+        return Undefined("fewer than two rows")
+    if states.moments.is_constant("truth"):
+        return Undefined("y_true is constant")
+    around, mean = states.residuals.mean_distance_from_median(), states.losses["absolute"].mean()
+    if isinstance(around, Undefined) or isinstance(mean, Undefined):
+        return around if isinstance(around, Undefined) else mean
+    return finite(1 - mean / around, _RANGE)
 
 
 def _mape(states: RegressionStates) -> Value:
@@ -199,7 +259,7 @@ def _share_explained(states: RegressionStates, unexplained: float) -> Value:
     if states.moments.is_constant("truth"):
         return Undefined("y_true is constant")
     spread = states.moments.spread("truth")
-    return finite(1 - unexplained / spread, _RANGE) if spread > 0 else Undefined(_RANGE)
+    return finite(1 - unexplained / spread, _RANGE) if states.moments.is_exact("truth") else Undefined(_RANGE)
 
 
 def _metric(name: str, goal: str | None, compute: Of, about: str, **more: Any) -> Metric:
@@ -241,6 +301,19 @@ METRICS = (
     _metric("wape", "minimize", _wape, "sum |error| / sum |truth|", undefined="every target is 0", bundled=False),
     _metric("smape", "minimize", _mean_of("symmetric"), "mean 2 |error| / (|truth| + |prediction|), 0 where both are 0",
             aliases=("symmetric_mean_absolute_percentage_error",), bundled=False),
+    _metric("msle", "minimize", _msle, "mean (log(1 + prediction) - log(1 + truth))^2",
+            aliases=("mean_squared_log_error", "mean_squared_logarithmic_error"), undefined="a value is -1 or less",
+            bundled=False),
+    _metric("rmsle", "minimize", _rmsle, "square root of msle", aliases=("root_mean_squared_log_error",),
+            undefined="a value is -1 or less", bundled=False),
+    _metric("log_cosh", "minimize", _mean_of("log_cosh"), "mean log(cosh(error))",
+            aliases=("logcosh", "log_cosh_error"), bundled=False),
+    _metric("cosine_similarity", "maximize", _cosine_similarity,
+            "sum truth prediction / square root of (sum truth^2 sum prediction^2), over all rows as one vector",
+            undefined="one side is 0 everywhere", bundled=False),
+    _metric("d2_absolute_error_score", "maximize", _d2_absolute_error,
+            "1 - mae / mean |truth - median of truth|", undefined="y_true is constant, fewer than two rows, more rows "
+            "than are kept", definition={"needs_rows": True, "exact": True}, bundled=False),
 )  # fmt: skip
 
 

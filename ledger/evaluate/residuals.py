@@ -12,12 +12,14 @@ import msgspec
 import numpy as np
 
 from ledger.evaluate.arrays import Array
-from ledger.evaluate.results import ChartData, Value
+from ledger.evaluate.losses import total
+from ledger.evaluate.results import ChartData, Value, finite
 from ledger.format.values import Undefined
 
 LIMIT = 1 << 24
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
+_RANGE = "beyond the range of float64"
 _HUGE = 1e150  # squares of larger values may be infinite
 _POINTS_MAX = 5000  # beyond, a chart of points has the weight of each cell of a grid
 _CELLS = 64
@@ -45,14 +47,17 @@ class Residuals(msgspec.Struct):
         self.parts = [*self.parts, *other.parts] if self.rows <= self.limit else []
         self.ordered = False
 
-    def problem(self) -> Undefined | None:
-        """Return why there are no rows to work on, or None."""
+    def _absent(self) -> Undefined | None:
         if self.rows > self.limit:
             return Undefined(f"needs every row, and at most {self.limit} are kept: there are {self.rows}")
-        if not self.rows:
-            return Undefined("no rows")
+        return None if self.rows else Undefined("no rows")
+
+    def problem(self) -> Undefined | None:
+        """Return why there are no rows to work on with squares, or None."""
+        if problem := self._absent():
+            return problem
         largest = max(float(np.abs(part[:2]).max()) for part in self.parts if part.size)
-        return None if largest < _HUGE else Undefined("beyond the range of float64")
+        return None if largest < _HUGE else Undefined(_RANGE)
 
     def kept(self) -> Array:
         """Return the rows (3, n) in an order that does not depend on how they came: truth, prediction, weight."""
@@ -69,10 +74,20 @@ class Residuals(msgspec.Struct):
 
     def median_absolute_error(self) -> Value:
         """Return the weighted median of |prediction - truth|, the middle of the two where half the weight divides."""
-        if problem := self.problem():
+        if problem := self._absent():
             return problem
         truth, predicted, weight = self._rows()
-        return quantiles(np.abs(predicted - truth), weight, (0.5,))[0]
+        with np.errstate(over="ignore"):  # where a single error is beyond float64, the median need not be
+            median = quantiles(np.abs(predicted - truth), weight, (0.5,))[0]
+        return finite(median, _RANGE)
+
+    def mean_distance_from_median(self) -> Value:
+        """Return the weighted mean of |truth - its weighted median|."""
+        if problem := self.problem():
+            return problem
+        truth, _, weight = self._rows()
+        middle = quantiles(truth, weight, (0.5,))[0]
+        return total(np.abs(truth - middle) * weight)[0] / total(weight)[0]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the state as plain values and arrays; `from_dict` gives it back."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 import numpy as np
@@ -12,7 +12,12 @@ import numpy as np
 from ledger.errors import NoSuchMetric
 from ledger.format.values import Undefined
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Value: TypeAlias = float | Undefined
+
+_SHOWN = 5
 
 EPSILON = float(np.finfo(np.float64).eps)  # probabilities are clipped to it before a logarithm
 
@@ -34,7 +39,12 @@ class Evaluation(msgspec.Struct, eq=False):
 
     `n` counts rows whose truth is known, `pending` those whose truth is missing, `invalid` those (of the n) that have
     a score or a prediction which is no finite number. `values` are (name, context, value) in a fixed order, the
-    context `{"class": label}` or None; `definitions` say how each name was computed; `notices` what should be known.
+    context `{"class": label}` or None; `definitions` say how each name was computed; `notices` what should be known,
+    of which `warnings` must be said; `left_out` has the charts without data, each with the reason; `aliases` other
+    names of the values.
+
+    It is a mapping of names to the values over all classes: `found["roc_auc"]`, `"auc" in found`, `dict(found)`; a
+    name is also found by its aliases.
     """
 
     kind: str
@@ -46,19 +56,85 @@ class Evaluation(msgspec.Struct, eq=False):
     charts: dict[str, ChartData]
     definitions: dict[str, dict[str, Any]]
     notices: list[str]
+    warnings: list[str] = []
+    left_out: dict[str, str] = {}
+    aliases: dict[str, str] = {}
 
     def __getitem__(self, name: str) -> Value:
-        """Return the value of a stored name, over all classes; raises NoSuchMetric."""
+        """Return the value of a name or alias, over all classes; raises NoSuchMetric."""
         return self.value(name)
 
     def value(self, name: str, **context: Any) -> Value:
-        """Return the value of a stored name, with a context (`**{"class": "cat"}`) that of one class."""
-        for found, has, value in self.values:
-            if found == name and (has or {}) == context:
-                return value
-        names = ", ".join(dict.fromkeys(found for found, _, _ in self.values))
-        what = f"{name!r} with {context}" if context else repr(name)
-        raise NoSuchMetric(f"the evaluation has no metric {what}", hint=f"it has {names}")
+        """Return the value of a name or alias, with a context (`**{"class": "cat"}`) that of one class."""
+        found = self._find(name, context)
+        if found is None:
+            names = ", ".join(dict.fromkeys(found for found, _, _ in self.values))
+            what = f"{name!r} with {context}" if context else repr(name)
+            raise NoSuchMetric(f"the evaluation has no metric {what}", hint=f"it has {names}")
+        return found
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the value of a name or alias, over all classes, or the default where there is none."""
+        found = self._find(name, {})
+        return default if found is None else found
+
+    def keys(self) -> list[str]:
+        """Return the stored names of the values over all classes, in order."""
+        return [name for name, context, _ in self.values if not context]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over `keys`."""
+        return iter(self.keys())
+
+    def __len__(self) -> int:
+        """How many values over all classes there are."""
+        return len(self.keys())
+
+    def __bool__(self) -> bool:
+        """An evaluation is true, even where it has no values."""
+        return True
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a value over all classes of that name or alias, be it undefined."""
+        return self._find(name, {}) is not None
+
+    def __repr__(self) -> str:
+        """One line: the kind, how many rows, the positive label, the first values."""
+        said = [self.kind, f"{self.n} rows"]
+        said += [f"{self.pending} pending"] if self.pending else []
+        said += [f"positive {self.labels[-1]!r}"] if self.kind == "binary" and len(self.labels) == 2 else []
+        first = [(name, self._find(name, {})) for name in self.keys()[:_SHOWN]]
+        shown = [f"{name}={'undefined' if isinstance(v, Undefined) else format(v, '.4g')}" for name, v in first]
+        more = len(self) - len(first)
+        return f"<Evaluation {', '.join(said)}: {', '.join(shown)}{f' and {more} more' if more else ''}>"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row per value: metric, class (None over all), value (NaN if undefined), undefined (the reason)."""
+        import pandas as pd
+
+        rows = [
+            (name, (context or {}).get("class"), math.nan, value.reason)
+            if isinstance(value, Undefined)
+            else (name, (context or {}).get("class"), value, None)
+            for name, context, value in self.values
+        ]
+        columns = ["metric", "class", "value", "undefined"]
+        return pd.DataFrame({name: pd.Series([row[i] for row in rows], dtype=float if name == "value" else object)
+                             for i, name in enumerate(columns)})  # fmt: skip
+
+    def _find(self, name: Any, context: dict[str, Any]) -> Value | None:
+        """Return the value of a stored name, else of one that is usually written so or has this alias, else None."""
+        here = {found: value for found, has, value in self.values if (has or {}) == context}
+        if name in here or not isinstance(name, str):
+            return here.get(name)
+        word = usual(name).removeprefix("neg_")
+        return here.get(word, here.get(self.aliases.get(word, "")))
+
+
+def usual(word: str) -> str:
+    """Return a name as names are compared: `ROC-AUC`, `roc auc` and `RocAuc` are `roc_auc`."""
+    spaced = "".join(f"_{c}" if c.isupper() and i and word[i - 1].islower() else c for i, c in enumerate(word))
+    return spaced.strip().lower().replace("-", "_").replace(" ", "_")
 
 
 def ratio(numerator: float, denominator: float, reason: str) -> Value:

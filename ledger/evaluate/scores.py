@@ -7,6 +7,7 @@ one score are never told apart, so their order cannot matter.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -92,12 +93,17 @@ class ScoreCounts:
             fp=np.append(0.0, np.cumsum(self.negative[::-1])),
         )
 
-    def above(self, thresholds: Array) -> tuple[Array, Array, Array, Array]:
-        """Return tn, fp, fn, tp of the rule score > threshold at each of these thresholds."""
-        below = np.searchsorted(self.scores, thresholds, side="right")
+    def cuts(self) -> tuple[Array, Array, Array, Array]:
+        """Return tn, fp, fn, tp where none, one, ... all of the distinct scores, the least first, are not above."""
         fn, tn = (np.append(0.0, np.cumsum(weight)) for weight in (self.positive, self.negative))
         # Summed from the other end, not subtracted: where nothing is above, it is 0 and not a rounding error.
         tp, fp = (np.append(np.cumsum(weight[::-1])[::-1], 0.0) for weight in (self.positive, self.negative))
+        return tn, fp, fn, tp
+
+    def above(self, thresholds: Array) -> tuple[Array, Array, Array, Array]:
+        """Return tn, fp, fn, tp of the rule score > threshold at each of these thresholds."""
+        below = np.searchsorted(self.scores, thresholds, side="right")
+        tn, fp, fn, tp = self.cuts()
         return tn[below], fp[below], fn[below], tp[below]
 
 
@@ -222,6 +228,15 @@ def log_loss(state: ScoreCounts) -> Value:
     lost = state.positive * np.log(clipped) + state.negative * np.log1p(-clipped)
     value = ratio(-_sum(lost), _weight(state), "no rows")
     return value if isinstance(value, Undefined) else abs(value)
+
+
+def d2(state: ScoreCounts, loss: Value, of_share: Callable[[float], float]) -> Value:
+    """Return 1 less a loss over that of the share of positive rows as the score of every row."""
+    if isinstance(loss, Undefined):
+        return loss
+    if (problem := state.one_class()) is not None:
+        return problem
+    return 1 - loss / of_share(_sum(state.positive) / _weight(state))
 
 
 def clipped(state: ScoreCounts) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ledger.errors import InvalidValue
 from ledger.evaluate.arrays import Array
-from ledger.evaluate.averages import averaged, of_confusion, precision_recall_f1
+from ledger.evaluate.averages import averaged, of_confusion, of_each_label
 from ledger.evaluate.confusion import Confusion, accuracy, confusion_chart, fbetas, ious
 from ledger.evaluate.inputs import Batch
 from ledger.evaluate.losses import RowLoss
@@ -126,7 +126,7 @@ def _dice_per_image(states: SegmentationStates) -> Value:
 
 def report(states: SegmentationStates) -> ChartData:
     """Return one row a class: IoU, Dice, precision, recall, and its pixels in truth and prediction; NaN: undefined."""
-    own = precision_recall_f1(of_confusion(states.confusion), states.labels)
+    own = of_each_label(of_confusion(states.confusion), states.labels)
     values = {"iou": _ious(states), "dice": _dices(states)}
     values |= {name: states.scored(own[name]) for name in ("precision", "recall")}
     columns: dict[str, Array | list[Any]] = {"class": list(states.labels)}

@@ -86,6 +86,7 @@ class Stream:
         return Evaluation(
             kind=self.kind, n=rows.n, pending=rows.pending, invalid=max(rows.invalid, rows.unpredicted),
             labels=self.states.labels, values=values, charts=drawn, definitions=definitions, notices=notices,
+            aliases={alias: metric.name for metric in lookup.bundle(self.kind).metrics for alias in metric.aliases},
         )  # fmt: skip
 
     def of_user(self, name: str) -> Value:
@@ -135,21 +136,39 @@ def _concluded(kind: str, states: States, charts: bool) -> Evaluation:
                 (metric.name, {"class": label}, _finite(value))
                 for label, value in zip(labels, metric.by_class(states), strict=True)
             ]
-    notices = list(bundle.notices(states)) if bundle.notices is not None else []
+    warnings = _no_numbers(states, bundle.metrics[0].needs) + (
+        bundle.warnings(states) if bundle.warnings is not None else []
+    )
+    notices = warnings + (bundle.notices(states) if bundle.notices is not None else [])
     if without_scores:
         notices.append(f"no scores were given: {', '.join(without_scores)} and the charts of scores are left out")
     drawn: dict[str, ChartData] = {}
+    left_out = {}
     for name, chart in bundle.charts.items() if charts else ():
         made = chart(states)
         if not isinstance(made, Undefined):
             drawn[name] = made
         elif made.reason != NO_SCORES:
+            left_out[name] = made.reason
             notices.append(f"no {name} chart: {made.reason}")
     rows = states.rows
     return Evaluation(
         kind=kind, n=rows.n, pending=rows.pending, invalid=max(rows.invalid, rows.unpredicted), labels=labels,
-        values=values, charts=drawn, definitions=definitions, notices=notices,
+        values=values, charts=drawn, definitions=definitions, notices=notices, warnings=warnings, left_out=left_out,
+        aliases={alias: metric.name for metric in bundle.metrics for alias in metric.aliases},
     )  # fmt: skip
+
+
+def _no_numbers(states: States, needs: str) -> list[str]:
+    """Return whether scores or predictions are no finite numbers."""
+    rows = states.rows
+    if not rows.counted or not (rows.invalid or rows.unpredicted):
+        return []
+    alone = rows.invalid and not rows.unpredicted
+    problem = rows.problem("scores" if rows.invalid else needs)
+    what = "metrics of scores are" if alone else "metrics of predictions are"
+    what = "every metric is" if rows.by_scores or needs == "values" else what
+    return [] if problem is None else [f"{problem.reason}: {what} undefined"]
 
 
 def _finite(value: Value) -> Value:

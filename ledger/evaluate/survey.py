@@ -27,6 +27,7 @@ class Survey:
 
     def __init__(self) -> None:
         self.complete = True
+        self._known = 0  # rows with a truth
         self._seen: dict[tuple[str, bool], set[Any]] = {}
         self._kept: dict[str, list[Array]] = {}
 
@@ -35,6 +36,8 @@ class Survey:
         given = zip(NAMES, (y_true, y_pred, y_score, sample_weight), strict=True)
         arrays = {name: as_array(name, values) for name, values in given if values is not None}
         counts = _counting(arrays)
+        missing = missing_in(arrays["y_true"])
+        self._known += len(counts) - (0 if missing is None or missing.ndim > 1 else int(missing.sum()))
         picked: set[int] = set(range(min(1, len(counts))))
         for name in ("y_true", "y_pred"):
             array = arrays.get(name)
@@ -69,7 +72,7 @@ class Survey:
     def kind(self) -> str:
         """Return the kind that all rows stand for."""
         rows = self._rows()
-        return guess(rows["y_true"], rows.get("y_pred"), rows.get("y_score"))
+        return guess(rows["y_true"], rows.get("y_pred"), rows.get("y_score"), self._known)
 
     def labels(self, kind: str, threshold: float, names: Sequence[str] = NAMES) -> tuple[Any, ...]:
         """Return the labels of all rows, by the arrays of these names, in order.

@@ -19,8 +19,7 @@ import numpy as np
 from ledger.errors import InvalidValue, UsageError
 from ledger.evaluate.arrays import Array
 from ledger.evaluate.kinds import KINDS
-from ledger.evaluate.registry import usual
-from ledger.evaluate.results import Value, finite
+from ledger.evaluate.results import Value, finite, usual
 from ledger.format.goals import known_goal
 from ledger.format.names import check_metric
 from ledger.format.values import Undefined, to_float
@@ -118,9 +117,10 @@ class Running:
     def _feed(self, chunk: Arrays) -> None:
         assert self.metric.verbs is not None
         torch = sys.modules.get("torch")
-        if torch is not None and isinstance(self.state, torch.nn.Module):
-            chunk = {name: None if array is None else torch.as_tensor(array) for name, array in chunk.items()}
         arrays, named = _arguments(chunk)
+        if torch is not None and isinstance(self.state, torch.nn.Module):
+            arrays = [None if array is None else torch.as_tensor(array) for array in arrays]
+            named = {name: None if array is None else torch.as_tensor(array) for name, array in named.items()}
         getattr(self.state, self.metric.verbs[0])(*(arrays[::-1] if self.metric.predictions_first else arrays), **named)
 
     def _result(self) -> Value:
@@ -146,9 +146,13 @@ class Running:
 
 
 def _arguments(rows: Arrays) -> tuple[list[Array | None], Arrays]:
-    """Return the arrays as they are given: truth and predictions by position, the others by name."""
-    names = list(rows)
-    return [rows[name] for name in names[:2]], {name: rows[name] for name in names[2:]}
+    """Return the arrays as they are given: truth and predictions by position, the others by name.
+
+    They are copies, so that a metric may work in place: others are given the same rows.
+    """
+    own = {name: None if array is None else np.array(array) for name, array in rows.items()}
+    names = list(own)
+    return [own[name] for name in names[:2]], {name: own[name] for name in names[2:]}
 
 
 def _joined(chunks: list[Arrays]) -> Arrays:

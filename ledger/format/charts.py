@@ -207,14 +207,18 @@ def _read(value: Any, depth: int) -> Any:
 def of_evaluations(series: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[str]]:
     """Return which charts, each a name and a context, are of one evaluation, by its prefix (`test/`) and context.
 
-    Told by their names alone: `definitions` and others of `EVALUATION` with one prefix; in the order of that.
+    Told by their names alone: `definitions`, others of `EVALUATION` with the same prefix, in the order of that, and
+    `definitions/NAME` of metrics that were added later.
     """
     left = set(series)
-    found = {}
+    found: dict[tuple[str, str], list[str]] = {}
     for name, context in sorted(left):
-        prefix = name.removesuffix(DEFINITIONS)
-        names = [one for one in EVALUATION if (prefix + one, context) in left]
-        if name.endswith(DEFINITIONS) and len(names) > 1:
-            found[prefix, context] = names
-            left -= {(prefix + one, context) for one in names}
+        if name.endswith(DEFINITIONS) and (name, context) in left:
+            prefix = name.removesuffix(DEFINITIONS)
+            found[prefix, context] = [one for one in EVALUATION if (prefix + one, context) in left]
+            left -= {(prefix + one, context) for one in found[prefix, context]}
+    for name, context in sorted(left):
+        whole, slash, metric = name.rpartition("/")
+        if slash and whole.endswith(DEFINITIONS):
+            found.setdefault((whole.removesuffix(DEFINITIONS), context), []).append(f"{DEFINITIONS}/{metric}")
     return found

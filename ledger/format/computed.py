@@ -21,6 +21,8 @@ class Computed(msgspec.Struct, frozen=True, array_like=True):
     """What was computed: a metric or chart under its stored name (or the bundle of a kind: `test/binary`), where, how.
 
     `writer` is that of the rows which hold it: a row of another writer that is shown in its place was not computed.
+    `truth` is a digest of the truth that counted and of all else but which labels were looked at; `retracted` says
+    that the entry was taken out of view.
     """
 
     name: str
@@ -29,6 +31,8 @@ class Computed(msgspec.Struct, frozen=True, array_like=True):
     key: str
     writer: str
     chart: bool = False
+    truth: str | None = None
+    retracted: bool = False
 
     @property
     def place(self) -> Place:
@@ -41,7 +45,7 @@ def key(**parts: Any) -> str:
     return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()[:16]
 
 
-def read(source: Any, writer: str) -> list[Computed]:
+def read(source: Any, writer: str, *, retracted: bool = False) -> list[Computed]:
     """Return what the source of an entry says was computed; members that no writer gives are passed over."""
     listed = source.get("computed") if isinstance(source, Mapping) else None
     found = []
@@ -52,5 +56,8 @@ def read(source: Any, writer: str) -> list[Computed]:
         named = isinstance(name, str) and names.is_metric(name) and isinstance(digest, str) and _KEY.fullmatch(digest)
         somewhere = context is None or (isinstance(context, str) and names.is_context(context))
         if named and somewhere and (step is None or (type(step) is int and -(2**63) <= step < 2**63)):
-            found.append(Computed(str(name), context, step, str(digest), writer, item.get("chart") is True))
+            truth = item.get("truth")
+            truth = truth if isinstance(truth, str) and _KEY.fullmatch(truth) else None
+            chart = item.get("chart") is True
+            found.append(Computed(str(name), context, step, str(digest), writer, chart, truth, retracted))
     return found

@@ -9,13 +9,14 @@ _MINIMIZE_WORDS = """
     abs_rel ae aic bic bpb bpc bits_per_byte bits_per_character brier brier_score cer cost cross_entropy crossentropy
     crps der deviance divergence ece eer epe err error error_rate false_discovery_rate false_negative_rate
     false_positive_rate fdr fid fid_score fnr fpr kid kl kld latency latency_ms latency_s log_loss logloss loss lpips
-    mae mape mase max_error mean_relative_error median_ae mpjpe mse msle negative_log_likelihood neg_log_likelihood nll
-    perplexity ppl regret rmse rmsle smape ter wape wer
+    log_cosh mae mape mase max_error mean_relative_error median_ae mpjpe mse msle negative_likelihood_ratio
+    negative_log_likelihood neg_log_likelihood nll perplexity ppl regret rmse rmsle smape ter wape wer
 """
 _MAXIMIZE_WORDS = """
-    acc acc1 acc5 accuracy ap ari auc aupr auprc auroc average_precision balanced_accuracy bleu chrf cohen_kappa dice
-    elbo explained_variance f0.5 f1 f2 fbeta fps hit_rate iou jaccard kappa ks likelihood map map50 mcc mean_iou meteor
-    miou mrr ndcg neg_brier_score neg_log_loss neg_max_error neg_mean_absolute_error
+    acc acc1 acc5 accuracy ap ari auc aupr auprc auroc average_precision balanced_accuracy bleu chrf cohen_kappa
+    cosine_similarity d2_absolute_error_score d2_brier_score d2_log_loss_score dice elbo explained_variance f0.5 f1
+    f2 fbeta fps hit_rate iou jaccard kappa ks likelihood map map50 mcc mean_iou meteor miou mrr ndcg
+    positive_likelihood_ratio neg_brier_score neg_log_loss neg_max_error neg_mean_absolute_error
     neg_mean_absolute_percentage_error neg_mean_squared_error neg_mean_squared_log_error neg_median_absolute_error
     neg_root_mean_squared_error nmi npv ppv pr_auc prauc precision psnr r2 recall return reward roc_auc rocauc rouge
     rouge1 rouge2 rouge_1 rouge_2 rouge_l rougel rougelsum sacrebleu score sensitivity silhouette specificity ssim

@@ -71,6 +71,17 @@ def parse_dtype(dtype: str) -> tuple[str, int | None]:
     return found[1], width
 
 
+def label_fault(column: str, dtype: str) -> str | None:
+    """Say what is wrong with the type of a column `ids` or `label` of labels, None where nothing is."""
+    try:
+        kind, width = parse_dtype(dtype)
+    except ValueError as error:
+        return str(error)
+    if width is not None or (column == "ids" and kind not in ("int64", "uint64", TEXT)):
+        return f"{dtype} can be no {column}"
+    return None
+
+
 def digest(found: Column) -> str:
     """Return the sha256 of a column's values: the same whoever wrote them, and in whatever bytes."""
     nulls = 0 if found.null is None else int(found.null.sum())

@@ -136,7 +136,7 @@ def _inside(top: str, path: str) -> str | None:
 
 
 def _listed(here: Repository) -> list[str]:
-    with _alone(here):
+    with alone(here):
         return worktree.work_trees(here.top or here.git_folder) or []
 
 
@@ -186,7 +186,7 @@ def _change(here: Repository, *arguments: str) -> str | None:
     """Change git's records of work trees; return what git says where it fails."""
     why = None
     for _ in range(_TRIES):
-        with _alone(here):
+        with alone(here):
             why = _git(here.top or here.git_folder, "worktree", *arguments)
         if why is None:
             return None
@@ -195,8 +195,11 @@ def _change(here: Repository, *arguments: str) -> str | None:
 
 
 @contextmanager
-def _alone(here: Repository) -> Iterator[None]:
-    """Let nobody else of us change the records of work trees: git fails where it sees one that is being made."""
+def alone(here: Repository) -> Iterator[None]:
+    """Let nobody else of us change the records of work trees, or begin a commit, while the `with` block lasts.
+
+    Git fails where it sees a record that is being made. Whoever holds it must not call what takes it.
+    """
     folder = os.open(here.git_folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with suppress(OSError):  # where a file system has no locks, trying again must do

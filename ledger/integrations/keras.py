@@ -7,8 +7,6 @@ with ledger.start("baseline") as run:
 
 from __future__ import annotations
 
-import math
-import warnings
 import weakref
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +24,8 @@ try:
 
     if int(keras.__version__.partition(".")[0]) < 3:
         raise ImportError(f"this is Keras {keras.__version__}, and it takes 3.3 or newer")
-    from ledger.integrations.keras_outputs import Validation, arguments, chosen, kind_of, loss_name
+    from ledger.integrations.keras_outputs import Validation, arguments, chosen, kind_of, numbered, plain_names
+    from ledger.integrations.keras_params import described
 except ImportError as error:
     of_backend = error.name is not None and error.name.partition(".")[0] in ("jax", "tensorflow", "torch")
     raise UsageError(
@@ -137,6 +136,7 @@ class _Following(keras.callbacks.Callback):
 class LedgerCallback(_Following):
     """Logs each epoch of `fit`: `loss` as `train/loss`, `val_loss` as `val/loss`, step = epoch.
 
+    The number by which Keras tells metrics of one process apart is left out: `auc_1` of a second model is `auc`.
     What an epoch does not have is absent. A metric with a value for each class gets the context {"class": i}. A
     further `fit` with the same run goes on behind the last epoch. An exception in `fit` leaves the run to whoever
     opened it: `with ledger.start(...) as run` closes it as failed.
@@ -172,6 +172,7 @@ class LedgerCallback(_Following):
         self._log_learning_rate, self._log_model_summary = log_learning_rate, log_model_summary
         self._log_params, self._keep_names = log_params, keep_names
         self._left_out: set[str] = set()
+        self._made: dict[str, tuple[str, int]] = {}
         self._batch_names: dict[str, str] = {}
         self._first_batch = 0
         self._batches: deque[int] = deque(maxlen=256)  # the latest of this epoch; threads may mix their order
@@ -184,7 +185,9 @@ class LedgerCallback(_Following):
         if not self._keep_names:
             self._seen.named.add(self._prefix)
         said = self._seen.said
-        if self._log_params and said.get(f"params {self._prefix}") != (found := _params(self.model, self.params or {})):
+        if self._log_params and said.get(f"params {self._prefix}") != (
+            found := described(self.model, self.params or {})
+        ):
             said[f"params {self._prefix}"] = found
             self._open.log_params({"keras": {self._prefix: found} if self._prefix else found})
         if self._log_model_summary and self.model.built:
@@ -201,11 +204,13 @@ class LedgerCallback(_Following):
         """Count the batches from where the last epoch left off."""
         super().on_epoch_begin(epoch, logs)
         self._count_batches()
+        self._made, self._batch_names = {} if self._keep_names else numbered(self.model), {}
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Log what Keras says of the epoch, and the learning rate."""
         self._count_batches()
-        values = {name: [value] for name, value in (logs or {}).items() if self._is_logged(name, value)}
+        names = {} if self._keep_names else plain_names(numbered(self.model), logs or ())
+        values = {names.get(n, n): [value] for n, value in (logs or {}).items() if self._is_logged(n, value)}
         if not self._log_learning_rate:
             values.pop("learning_rate", None)
         elif "learning_rate" not in values and (rate := _learning_rate(self.model)) is not None:
@@ -218,10 +223,13 @@ class LedgerCallback(_Following):
     def _log_batch(self, batch: int, logs: Any = None) -> None:
         self._batches.append(batch)
         names = self._batch_names
+        if not names.keys() >= (logs or {}).keys():
+            plain = plain_names(self._made, logs or ())
+            names |= {name: f"batch/{self._prefix}{plain.get(name, name)}" for name in logs or ()}
         values = {}
         for name, value in (logs or {}).items():
             if type(value) is float:  # those of each class are of the epoch alone
-                values[names.get(name) or names.setdefault(name, f"batch/{self._prefix}{name}")] = value
+                values[names[name]] = value
         if values:
             self._open.log(values, self._first_batch + batch, context=self._context)
 
@@ -329,8 +337,10 @@ class PerformanceCallback(_Following):
 
     def _compare(self, values: Any, logs: Mapping[str, Any]) -> None:
         """Warn where Keras has another value under the name of a metric: one of the two is shown."""
+        names = plain_names(numbered(self.model), logs)
+        named = {names.get(name, name): value for name, value in logs.items()}
         for name, context, value in values:
-            of_fit = logs.get(f"{self._split}_{name}")
+            of_fit = named.get(f"{self._split}_{name}")
             if context is not None or name in self._warned or not isinstance(value, float) or type(of_fit) is not float:
                 continue
             if abs(of_fit - value) > _SAME * max(1.0, abs(value)):
@@ -339,49 +349,6 @@ class PerformanceCallback(_Following):
                     f"{self._split}/{name} is {of_fit:.6g} as Keras computes it and {value:.6g} as the evaluation does;"
                     ' the one logged last is shown. PerformanceCallback(..., prefix="exact_") keeps them apart'
                 )
-
-
-def _params(model: Any, fit: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is known of a training as params: plain JSON values, None left out."""
-    found: dict[str, Any] = {"backend": keras.backend.backend(), "version": keras.__version__}
-    found["fit"] = {name: fit[name] for name in ("epochs", "steps") if fit.get(name) is not None}
-    if model.built:
-        trainable = sum(math.prod(weight.shape) for weight in model.trainable_weights)
-        found["model"] = {
-            "class": type(model).__name__, "parameters": int(model.count_params()), "trainable_parameters": trainable
-        }  # fmt: skip
-    if model.optimizer is not None:
-        found["optimizer"] = {"class": type(model.optimizer).__name__, **_config(model.optimizer)}
-    if (loss := keras.tree.map_structure(loss_name, model.loss)) is not None:
-        found["loss"] = loss
-    return found
-
-
-def _config(optimizer: Any) -> dict[str, Any]:
-    try:
-        with warnings.catch_warnings():  # Keras reads its variables in a way that NumPy 2 deprecates
-            warnings.simplefilter("ignore", DeprecationWarning)
-            config = optimizer.get_config()
-    except NotImplementedError:
-        return {}
-    plain = _plain({name: value for name, value in config.items() if name != "name"})
-    assert isinstance(plain, dict)
-    return plain
-
-
-def _plain(value: Any) -> Any:
-    """Return a part of a config as plain values; a serialized object is its class and its own config."""
-    if isinstance(value, Mapping):
-        if "class_name" in value and isinstance(value.get("config"), Mapping):
-            value = {"class": value["class_name"], **value["config"]}
-        return {str(name): _plain(inner) for name, inner in value.items() if inner is not None}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, float):
-        # An optimizer keeps 0.001 in 32 bits and says 0.0010000000474974513: the shortest text of the same 32 bits.
-        short = float(str(np.float32(value)))
-        return short if float(np.float32(value)) == value else value
-    return value if isinstance(value, bool | int | str) else type(value).__name__
 
 
 def _learning_rate(model: Any) -> float | None:

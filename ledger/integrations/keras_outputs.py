@@ -5,7 +5,7 @@ The loss tells a probability from a logit and a class from a value; where it doe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import keras
@@ -55,6 +55,43 @@ class Validation:
             raise InvalidValue("the validation data has no batches")
         outputs, y, weight = (keras.tree.map_structure(_joined, *trees) for trees in zip(*parts, strict=True))
         return outputs, y, weight
+
+
+def numbered(model: Any) -> dict[str, tuple[str, int]]:
+    """Return the metrics of a model whose names Keras made: what it makes of the class, and the number behind it.
+
+    To be asked between epochs: within one, and in a thread of Keras, its JAX trainer has the model's state elsewhere.
+    """
+    made = {}
+    for metric in (one for held in model.metrics for one in getattr(held, "metrics", None) or [held]):
+        base, _, number = metric.name.rpartition("_")
+        base, number = (base, number) if number.isdecimal() else (metric.name, "0")
+        if base.replace("_", "") == type(metric).__name__.lower():
+            made[metric.name] = base, int(number)
+    return made
+
+
+def plain_names(made: Mapping[str, tuple[str, int]], names: Iterable[str]) -> dict[str, str]:
+    """Return what values of `fit` are called without the number by which Keras tells metrics of one process apart.
+
+    The `AUC()` of a second model is `auc_1` there: here it is `auc`, and a second one of the same model `auc_1`, as in
+    the first. Only names that Keras made (`made`) change, and none to one that another metric has.
+    """
+    own = list(dict.fromkeys(name.removeprefix("val_") for name in names))
+    groups: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for name in own:
+        for metric, (base, number) in made.items():
+            if name == metric or name.endswith(f"_{metric}"):  # behind the name of an output
+                groups.setdefault((name.removesuffix(metric), base), []).append((number, name))
+                break
+    found = {name: name for name in own}
+    for (output, base), members in groups.items():
+        for place, (_, name) in enumerate(sorted(members)):
+            found[name] = f"{output}{base}_{place}" if place else f"{output}{base}"
+    for name, plain in found.items():
+        if list(found.values()).count(plain) > 1:
+            found[name] = name
+    return found | {f"val_{name}": f"val_{plain}" for name, plain in found.items()}
 
 
 def as_array(value: Any) -> Array | None:

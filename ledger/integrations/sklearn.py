@@ -316,8 +316,8 @@ def _search_kind(search: Any) -> tuple[str, str]:
 def log_learning_curve(run: Recorder, result: Sequence[Any], *, metric: str = "score") -> None:
     """Log what `sklearn.model_selection.learning_curve` returned: the score over the size of the training set.
 
-    The step is the number of rows; `train/METRIC` and `val/METRIC` are the means over the folds, those of each fold
-    have the context {"fold": i}.
+    The step is the number of rows, which is logged as `training_rows`, too; `train/METRIC` and `val/METRIC` are the
+    means over the folds, those of each fold have the context {"fold": i}.
 
     Args:
         run: the run.
@@ -332,6 +332,8 @@ def log_learning_curve(run: Recorder, result: Sequence[Any], *, metric: str = "s
             hint="give what sklearn.model_selection.learning_curve returned",
         )
     name, sign = search_results.metric_name(metric)
+    for size in sizes.tolist():
+        run.log({"training_rows": size}, step=size)  # says what a step is
     for split, values in zip(("train", "val"), scores, strict=True):
         for size, row in zip(sizes.tolist(), (sign * values).tolist(), strict=True):
             run.log({name: math.fsum(row) / len(row)}, step=size, split=split)

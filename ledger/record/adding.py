@@ -20,8 +20,8 @@ from ledger.record.calls import (
     plain,
 )
 from ledger.store import journal
+from ledger.store.shared import SharedWriter
 from ledger.store.tree import Tree
-from ledger.store.writer import SharedWriter
 
 if TYPE_CHECKING:
     from ledger.record.predictions import PredictionsCall

@@ -63,7 +63,7 @@ class Attachments:
             y_true: the truth: numbers, bools or text; None where it is not known yet.
             y_pred: predicted labels or values.
             y_score: scores: of the positive class, or (n, K), one for each class.
-            ids: tells rows apart: whole numbers or text.
+            ids: tells rows apart: whole numbers or text. Of rows with one id those of the newest batch count.
             timestamp: when each row was predicted or happened: datetimes.
             sample_weight: weights.
             slices: further columns that rows can be chosen by, such as {"country": [...]}.

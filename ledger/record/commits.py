@@ -5,6 +5,7 @@ ledger in LEDGER_DIR. What was done before is passed over; what fails is recorde
 """
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, NamedTuple
@@ -18,6 +19,8 @@ from ledger.git.repository import Repository
 from ledger.git.worktrees import Checkouts
 from ledger.record import provenance, start
 from ledger.record.program import OUTPUT, Ended, ProcessGroups
+from ledger.record.run import Run
+from ledger.store.catalog import Catalog
 from ledger.store.state import RunState
 from ledger.store.tree import Tree
 
@@ -32,7 +35,8 @@ class CommitRun(msgspec.Struct, frozen=True):
     """What became of one commit.
 
     outcome: `finished`, `failed` and `interrupted` were run now; `done-before`, `failed-before` and `running`, which
-    another process is at, were passed over; `not-checked-out`; `to-do`, where nothing is done.
+    another process is at, were passed over; `not-checked-out`; `not-begun`, when the call was interrupted before;
+    `to-do`, where nothing is done.
     """
 
     commit: str
@@ -133,10 +137,12 @@ def carry_out(
     commits: Sequence[LineCommit],
     *,
     jobs: int = 1,
+    force: bool = False,
     progress: Callable[[CommitRun], None] | None = None,
 ) -> dict[str, CommitRun]:
     """Run the task at each commit, `jobs` of them at once, and return what became of each; `progress` is told as well.
 
+    What another process has begun meanwhile is passed over, unless `force` asks for all of them.
     Ctrl-C ends the programs, closes their runs as interrupted, and removes all work trees before it is raised; so does
     whatever goes wrong in recording.
     """
@@ -144,7 +150,7 @@ def carry_out(
     start.prepare(tree)
     groups = ProcessGroups()
     with groups.heeding(), Checkouts(here) as checkouts:
-        work = _Work(tree, here, task, groups, checkouts)
+        work = _Work(tree, here, task, groups, checkouts, force)
         with ThreadPoolExecutor(jobs, thread_name_prefix="ledger-commit") as pool:
             waiting = [pool.submit(work.at, commit) for commit in commits]
             try:
@@ -163,14 +169,20 @@ def carry_out(
 class _Work:
     """What the threads share."""
 
-    def __init__(self, tree: Tree, here: Repository, task: Task, groups: ProcessGroups, checkouts: Checkouts) -> None:
+    def __init__(
+        self, tree: Tree, here: Repository, task: Task, groups: ProcessGroups, checkouts: Checkouts, force: bool
+    ) -> None:
         self.tree, self.here, self.task, self.groups, self.checkouts = tree, here, task, groups, checkouts
+        self.force = force
+        self._one_at_a_time = threading.Lock()  # for where the file system has no locks
 
     def at(self, commit: LineCommit) -> CommitRun:
         """Check a commit out, run the task in it, and record the run."""
-        found = CommitRun(commit.object, commit.subject, "interrupted")
+        found = CommitRun(commit.object, commit.subject, "not-begun")
         if self.groups.ending:
             return found
+        if passed := self._passed_over(commit):  # which spares a work tree; whoever comes first is settled in `_begin`
+            return passed
         try:
             path = self.checkouts.add(commit.object)
         except Undecided as error:
@@ -181,20 +193,42 @@ class _Work:
             self.checkouts.remove(path)
 
     def _record(self, commit: LineCommit, path: str, found: CommitRun) -> CommitRun:
-        task = self.task
-        git = provenance.of_commit(self.here.top or path, commit.object, commit.tree)
-        name, checkout = task.name_at(commit), start.Checkout(git, start.as_text(task.folder))
-        given = {"program": task.command, "checkout": checkout, "tags": [TAG], "group": task.group}
-        with start.start(self.tree, name, **given) as run:
+        begun = self._begin(commit, path)
+        if not isinstance(begun, Run):
+            return begun or found
+        with begun as run:
             ended, last = self._run(run.id, path)
             if ended.output.strip():
                 run.log_text(OUTPUT, ended.output)
             outcome = "finished" if ended.status == 0 else "interrupted" if self.groups.ending else "failed"
             run.finish(outcome, exit_status=ended.status, error=ended.error)
-        why = ended.error or last
-        return msgspec.structs.replace(
-            found, outcome=outcome, run=run.id, name=name, exit_status=ended.status, why=why if ended.status else None
-        )
+        fields: dict[str, Any] = {"run": run.id, "name": run.name, "exit_status": ended.status}
+        if ended.status:
+            fields["why"] = ended.error or last
+        return msgspec.structs.replace(found, outcome=outcome, **fields)
+
+    def _begin(self, commit: LineCommit, path: str) -> Run | CommitRun | None:
+        """Open the run of a commit, unless somebody else has: then return what stands; None once all is to end."""
+        task = self.task
+        git = provenance.of_commit(self.here.top or path, commit.object, commit.tree)
+        name, checkout = task.name_at(commit), start.Checkout(git, start.as_text(task.folder))
+        given = {"program": task.command, "checkout": checkout, "tags": [TAG], "group": task.group}
+        with self._one_at_a_time, worktrees.alone(self.here):
+            if self.groups.ending:
+                return None
+            return self._passed_over(commit) or start.start(self.tree, name, **given)
+
+    def _passed_over(self, commit: LineCommit) -> CommitRun | None:
+        """Return what stands of a commit that is not to be done, as the ledger is now; None for one that is."""
+        if self.force:
+            return None
+        known = Catalog(self.tree)  # of this thread, as SQLite wants it
+        try:
+            known.refresh()
+            found = plan(self.task, [commit], known.states(), force=False)[commit.object]
+        finally:
+            known.close()
+        return None if found.outcome == "to-do" else found
 
     def _run(self, run: str, path: str) -> tuple[Ended, str | None]:
         """Run the program; return how it ended, and the last line that it wrote."""

@@ -3,7 +3,6 @@
 import os
 from typing import Any
 
-from ledger.errors import Damage
 from ledger.git import place
 from ledger.record import start
 from ledger.store import fold, journal, labels
@@ -23,14 +22,12 @@ def stale(tree: Tree) -> list[str]:
 
 def _labels(tree: Tree) -> tuple[dict[str, Any], list[str]]:
     """Return how many labels came late, in how many entries, the newest known since when; and what is to be said."""
-    try:
-        found = [one.entry for one in labels.read(tree).sets if not one.retracted]
-    except Damage as error:
-        return {}, [f"the labels that came late cannot be read: {error.message}"]
+    log = labels.read(tree)
+    found, unread = [one.entry for one in log.sets if not one.retracted], [one.notice for one in log.damaged]
     if not found:
-        return {}, []
+        return {}, unread
     counts = {"entries": len(found), "labels": sum(entry.rows for entry in found)}
-    return {"labels": {**counts, "newest": max(entry.at for entry in found)}}, []
+    return {"labels": {**counts, "newest": max(entry.at for entry in found)}}, unread
 
 
 def condition(tree: Tree, states: list[RunState]) -> dict[str, Any]:

@@ -105,12 +105,16 @@ def _edges(finite: Array, bins: Any) -> Array:
         low, high = float(finite.min()), float(finite.max())
         if low == high:
             low, high = low - 0.5, high + 0.5
-        edges = np.linspace(low, high, count + 1)
-        if not (np.isfinite(edges).all() and (np.diff(edges) > 0).all()):
+        with np.errstate(over="ignore", invalid="ignore"):
+            edges = np.linspace(low, high, count + 1)
+        if not np.isfinite(edges).all():  # high - low is beyond float64, which they are not
+            share = np.linspace(0.0, 1.0, count + 1)
+            edges = low * (1 - share) + high * share
+        if not (edges[1:] > edges[:-1]).all():
             raise InvalidValue(f"{count} bins from {low!r} to {high!r} are more than float64 can tell apart")
         return edges
     edges = _numbers("bins", bins)
-    if not 2 <= len(edges) <= _BINS_MAX + 1 or not np.isfinite(edges).all() or (np.diff(edges) <= 0).any():
+    if not 2 <= len(edges) <= _BINS_MAX + 1 or not np.isfinite(edges).all() or (edges[1:] <= edges[:-1]).any():
         raise InvalidValue("the edges in bins must be two or more finite numbers that rise")
     return edges
 
@@ -160,8 +164,16 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def importance(names: Sequence[str], values: Any, std: Any) -> ChartData:
-    """Return names with how much they matter, in the order given."""
+def importance(names: Any, values: Any, std: Any) -> ChartData:
+    """Return names with how much they matter, in the order given; a mapping or a Series has both."""
+    both = isinstance(names, Mapping) or (hasattr(names, "index") and hasattr(names, "to_numpy"))
+    if both and values is None:
+        values = list(names.values()) if isinstance(names, Mapping) else names
+        names = list(names if isinstance(names, Mapping) else names.index)
+    elif values is None:
+        raise InvalidValue("values is not given", hint='give names and values, or both as a dict: {"age": 0.7}')
+    elif isinstance(names, Mapping):
+        raise InvalidValue("names is a mapping that has values, and values is given too", hint="give the mapping alone")
     listed = [str(name) for name in (names.tolist() if hasattr(names, "tolist") else names)]
     columns: dict[str, Any] = {"name": listed, "value": _numbers("values", values)}
     if std is not None:

@@ -128,7 +128,8 @@ def _finish(run: Run, status: str, error: str | None) -> None:
         else:
             run.finish(run.asked.status, exit_status=run.asked.exit_status, error=run.asked.error)
     except LedgerError as fault:
-        _say(f"ledger: {fault}")
+        lost = run.let_rows_through()
+        _say(f"ledger: {fault}" + (f"\n        lost with this process: {', '.join(lost)}" if lost else ""))
     except BaseException as fault:  # a second Ctrl-C too: nobody is left to raise to
         _say(
             f"ledger: the run {run.id} is not closed ({type(fault).__name__}: {fault}); its journal keeps the rows\n"

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ledger.errors import InvalidName, InvalidValue
-from ledger.evaluate import Evaluation, evaluate, lookup, thinning
+from ledger.evaluate import Evaluation, columns, evaluate, lookup, thinning
+from ledger.evaluate.arrays import as_array, shown
 from ledger.evaluate.results import ChartData
 from ledger.format import charts, names
 from ledger.format.values import Undefined
@@ -32,6 +33,17 @@ class Place(NamedTuple):
         return f"{'' if self.split is None else f'{self.split}/'}{self.prefix}{name}"
 
 
+def placed(split: str | None, prefix: Any, step: Any, context: Mapping[str, Any] | None) -> Place:
+    """Return where an evaluation belongs; without a split it is what stands before the last `/` of the prefix.
+
+    Its names are the same, and predictions and definitions of two prefixes do not take each other's place.
+    """
+    if not isinstance(prefix, str):
+        raise InvalidName(f"the prefix must be text, not {type(prefix).__name__}: {prefix!r}")
+    before, _, rest = prefix.rpartition("/")
+    return Place(before, rest, step, context) if split is None and before else Place(split, prefix, step, context)
+
+
 class Planned(NamedTuple):
     """What an evaluation asks to be written, checked already."""
 
@@ -48,8 +60,6 @@ def evaluated(
     `given` are y_true, y_pred, y_score, sample_weight; `beside` what else is kept with the predictions: ids, timestamp
     and slices; `options` those of `evaluate`. Without `keep` no predictions are stored.
     """
-    if not isinstance(place.prefix, str):
-        raise InvalidName(f"the prefix must be text, not {type(place.prefix).__name__}: {place.prefix!r}")
     if place.context is not None and not isinstance(place.context, Mapping):
         raise InvalidValue(f"a context must be a mapping such as {{'fold': 1}}, not {type(place.context).__name__}")
     wanted = [options["charts"]] if isinstance(options["charts"], str) else options["charts"]
@@ -57,6 +67,8 @@ def evaluated(
     if not isinstance(wanted, bool):
         drawn = {lookup.chart_name(name, found.kind) for name in wanted or ()}
         found.charts = {name: data for name, data in found.charts.items() if name in drawn}
+        found.left_out = {name: reason for name, reason in found.left_out.items() if name in drawn}
+    _check_labels(found, given)
     planned = plan(found, place)
     if keep and found.kind == "segmentation":
         found.notices.append("predictions of segmentation, whole images, are not kept")
@@ -65,13 +77,42 @@ def evaluated(
     return found, planned
 
 
+def said(found: Evaluation) -> list[str]:
+    """Return what whoever evaluates must be told: the warnings, and charts that there are not, by reason."""
+    lines = list(found.warnings)
+    for reason in dict.fromkeys(found.left_out.values()):
+        if not any(notice.startswith(reason) for notice in found.notices):
+            charts_of = [name for name, why in found.left_out.items() if why == reason]
+            lines.append(f"no {', '.join(charts_of)} {'chart' if len(charts_of) == 1 else 'charts'}: {reason}")
+    return lines
+
+
+def _check_labels(found: Evaluation, given: Mapping[str, Any]) -> None:
+    """Raise InvalidValue for a label that no context can hold, naming the array that has it."""
+    for label in found.labels if any(context for _, context, _ in found.values) else ():
+        try:
+            names.canonical_context({"class": label})
+        except InvalidValue as error:
+            having = [name for name in ("y_true", "y_pred") if _has(name, given.get(name), label)] or ["labels"]
+            raise InvalidValue(
+                f"{having[0]} has the label {shown(label)}, whose values cannot be stored: {error.message}",
+                hint=error.hint or f"give another text for it in {' and '.join(having)}",
+            ) from None
+
+
+def _has(name: str, values: Any, label: Any) -> bool:
+    return values is not None and label in as_array(name, values).ravel().tolist()
+
+
 def _predictions(
     given: Mapping[str, Any], beside: Mapping[str, Any], place: Place, found: Evaluation
 ) -> PredictionsCall:
-    columns = {**given, **{name: array for name, array in beside.items() if name != "slices"}}
+    arrays = {**given, **{name: array for name, array in beside.items() if name != "slices"}}
+    for name in ("y_true", "y_pred", "y_score"):
+        arrays[name] = columns.kept(name, arrays[name], found.labels)
     try:
         return predictions.check(
-            columns, split=place.split, step=place.step, context=place.context, slices=beside.get("slices"),
+            arrays, split=place.split, step=place.step, context=place.context, slices=beside.get("slices"),
             labels=list(found.labels) or None,
         )  # fmt: skip
     except InvalidValue as error:

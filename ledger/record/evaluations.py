@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ledger.errors import warn
 from ledger.record import calls
 
 if TYPE_CHECKING:
@@ -46,14 +47,14 @@ class Evaluations:
         Args:
             y_true: the truth, (rows,); rows where it is missing are pending, and left out.
             y_pred: predicted labels, or values of a regression.
-            y_score: scores, of the positive class or one column for each label.
-            kind: binary, multiclass, multilabel, regression or segmentation; guessed, and said in `notices`, if left
+            y_score: scores, of the positive class or one column for each label; a DataFrame's are matched by name.
+            kind: binary, multiclass, multilabel, regression or segmentation; guessed, with a LedgerWarning, if left
                 out.
             split: which data, such as `test`.
             sample_weight: one weight a row.
             threshold: a row is positive where its score is greater.
             labels: in order, for binary (negative, positive); found in the values if left out.
-            prefix: put before each name, behind the split.
+            prefix: put before each name, behind the split; without a split, `val/` is the split `val`.
             step: the step they belong to; without it, the run as a whole.
             context: tells evaluations of one split apart, such as {"fold": 1}.
             predictions: False keeps no predictions.
@@ -64,23 +65,32 @@ class Evaluations:
             reason: of a run that is closed, kept with the entry.
             options: those of the kind: bins, beta, k, zero_division, normalizer, keep, ignore_class.
 
+        A LedgerWarning tells of a kind that was guessed, a positive label that nobody said, scores that are no numbers
+        or not in 0 to 1, predictions that differ from the scores, and charts that there are not.
         Raises InvalidValue for input that is no evaluation, such as lengths that differ; then nothing was written.
         """
         from ledger.record import evaluating
 
-        place = evaluating.Place(split, prefix, step, self._with_rank(context))
+        place = evaluating.placed(split, prefix, step, self._with_rank(context))
         given = {"y_true": y_true, "y_pred": y_pred, "y_score": y_score, "sample_weight": sample_weight}
         beside = {"ids": ids, "timestamp": timestamp, "slices": slices}
         options |= {"kind": kind, "threshold": threshold, "labels": labels, "charts": charts}
         found, planned = evaluating.evaluated(given, beside, place, options, keep=predictions)
         self._evaluation(planned, calls.check_prose("reason", reason))
+        for line in evaluating.said(found):
+            warn(line)
         return found
 
     def log_binary_classification_metrics(
-        self, y_true: Any, y_pred: Any, threshold: float = 0.5, prefix: str = ""
+        self, y_true: Any, y_pred: Any, threshold: float = 0.5, prefix: str = "", *, split: str | None = None
     ) -> Evaluation:
-        """Log every metric and chart of two classes: `evaluate` with scores of shape (n,) or (n, 2) as `y_pred`."""
-        return self.evaluate(y_true=y_true, y_score=y_pred, kind="binary", threshold=threshold, prefix=prefix)
+        """Log every metric and chart of two classes: `evaluate` with scores of shape (n,) or (n, 2) as `y_pred`.
+
+        `prefix="val/"` and `split="val"` are the same.
+        """
+        return self.evaluate(
+            y_true=y_true, y_score=y_pred, kind="binary", threshold=threshold, prefix=prefix, split=split
+        )
 
     def log_curve(
         self,
@@ -158,8 +168,8 @@ class Evaluations:
     def log_importance(
         self,
         name: str,
-        names: Sequence[str],
-        values: Any,
+        names: Sequence[str] | Mapping[str, float],
+        values: Any = None,
         step: int | None = None,
         *,
         std: Any = None,
@@ -167,7 +177,10 @@ class Evaluations:
         context: Mapping[str, Any] | None = None,
         reason: str | None = None,
     ) -> None:
-        """Log how much each feature matters as data: names and values (n,), with `std` their deviations."""
+        """Log how much each feature matters as data: names and values (n,), with `std` their deviations.
+
+        A dict or a Series of names to values stands for both.
+        """
         from ledger.record import data_charts
 
         self._data(name, data_charts.importance(names, values, std), step, context, caption, reason)

@@ -75,6 +75,10 @@ def finish_stale(tree: Tree, author: str) -> dict[str, "Finished | LedgerError"]
                 done[run] = finish(tree, run, author)
         except NoSuchRun:  # a journal that never got its header: put aside, and nothing to say
             continue
+        except InvalidValue as error:
+            # Somebody else may have taken its journals up since they were looked at, and be through by now.
+            if not (journal.presence(tree, run).held or standing.is_closed(tree, run)):
+                done[run] = error
         except LedgerError as error:
             done[run] = error
     return done

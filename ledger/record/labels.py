@@ -5,6 +5,7 @@ They are taken out of view, and brought back, as an entry of a run is.
 
 from __future__ import annotations
 
+import datetime
 import math
 import os
 from collections.abc import Sequence
@@ -39,8 +40,9 @@ class Contradiction(NamedTuple):
 class Checked(NamedTuple):
     """Labels ready to be written, one an id.
 
-    rows: in the file. repeated: ids that were there again with the same label. empty: rows without a label.
-    contradictions: ids that were there with another label. unit: what numbers of rows count, `line` or `row`.
+    rows: in the file. repeated: ids that were there again with the same label. without_id: rows without an id. empty:
+    other rows without a label. contradictions: ids that were there with another label. unit: what numbers of rows
+    count, `line` or `row`.
     """
 
     ids: Column
@@ -51,6 +53,7 @@ class Checked(NamedTuple):
     file: form.File | None
     rows: int
     repeated: int
+    without_id: int
     empty: int
     contradictions: list[Contradiction]
     unit: str
@@ -62,30 +65,47 @@ def check(
 ) -> Checked:
     """Return the labels of a CSV, TSV or Parquet file, or of a table with columns, as they would be written.
 
-    Rows without a label are left out; of an id that is there twice, the last row counts. `at`: when they were known, a
-    date being its beginning. Raises InvalidValue and InvalidName; nothing is written.
+    Rows without an id or a label are left out; of an id that is there twice, the last row counts. `at`: when they were
+    known, a date being its beginning in UTC; the date that it is here means now, also ahead of UTC. Raises InvalidValue
+    and InvalidName; nothing is written.
     """
     if split is not None:
         names.check_metric(split)
-    moment = None if at is None else moments.first("--at" if isinstance(at, str) else "at", at)
-    if moment is not None and moment > now_us():
-        raise InvalidValue(f"the labels cannot have been known at {ids.rfc3339(moment)}: that is in the future")
+    moment = _known_since(at)
     reason = check_prose("reason", reason)
     if on == label:
         raise InvalidValue(f"ids and labels cannot both be the column {on!r}", hint="say which: --label-column NAME")
     columns, file, unit, first = _read(source, on, label)
-    key, value = _ids(on, columns["ids"], unit, first), _labels(label, columns["label"])
-    rows = len(key.values)
+    rows, value = len(columns["ids"].values), _labels(label, columns["label"])
     if len(value.values) != rows:
         raise InvalidValue(f"{on!r} has {rows} rows, and {label!r} has {len(value.values)}")
-    there = _there(value)
+    key, has_id = _ids(on, columns["ids"])
+    there = has_id & _there(value)
     kept, repeated, contradictions = _one_an_id(key, value, there, first)
     if not len(kept):
-        raise InvalidValue(f"there are no labels: {rows} rows, all without a value in {label!r}")
+        both = label if has_id.all() else on if not has_id.any() else f"{on} and {label}"
+        raise InvalidValue(f"there are no labels: {rows} rows, all without a value in {both!r}")
     key, value = Column(key.kind, key.values[kept]), Column(value.kind, value.values[kept])
-    empty = int((~there).sum())
-    where = kept + first
-    return Checked(key, value, split, moment, reason, file, rows, repeated, empty, contradictions, unit, where)
+    without_id, empty = int((~has_id).sum()), int((has_id & ~there).sum())
+    told = (rows, repeated, without_id, empty, contradictions, unit, kept + first)
+    return Checked(key, value, split, moment, reason, file, *told)
+
+
+def _known_since(at: Any) -> int | None:
+    """Return since when labels are known (us since 1970), None for now; raises InvalidValue for the future."""
+    if at is None:
+        return None
+    moment = moments.first("--at" if isinstance(at, str) else "at", at)
+    now = now_us()
+    if moment <= now:
+        return moment
+    here = datetime.datetime.fromtimestamp(now / 1e6, datetime.UTC).astimezone()
+    if str(at) == str(here.date()):  # which may be ahead of UTC
+        return None
+    raise InvalidValue(
+        f"the labels cannot have been known at {ids.rfc3339(moment)}: that is in the future",
+        hint=f"what has no time zone is UTC, where it is {ids.rfc3339(now)}",
+    )
 
 
 def _read(source: Any, on: str, label: str) -> tuple[dict[str, Column], form.File | None, str, int]:
@@ -110,16 +130,20 @@ def _read(source: Any, on: str, label: str) -> tuple[dict[str, Column], form.Fil
     return {name: arrays.to_column(name, array) for name, array in given.items()}, file, unit, first
 
 
-def _ids(name: str, found: Column, unit: str, first: int) -> Column:
-    if found.null is not None:
-        at = np.flatnonzero(found.null) + first
-        raise InvalidValue(f"{len(at)} of the {len(found.null)} ids in {name!r} are missing: {listed(unit, at)}")
+def _ids(name: str, found: Column) -> tuple[Column, Any]:
+    """Return the ids, and which rows have one."""
     values = found.values
-    if values.dtype.kind == "f" and (np.abs(values) <= _EXACT_MAX).all() and (values == np.floor(values)).all():
-        return Column("int64", values.astype(np.int64))  # as programs write whole numbers that they hold as floats
+    there = np.ones(len(values), np.bool_) if found.null is None else ~found.null
+    if values.dtype.kind == "f" and values.ndim == 1:
+        there &= ~np.isnan(values)
+        known = values[there]
+        if (np.abs(known) <= _EXACT_MAX).all() and (known == np.floor(known)).all():
+            whole = np.zeros(len(values), np.int64)
+            whole[there] = known  # as programs write whole numbers that they hold as floats
+            return Column("int64", whole), there
     if found.kind not in ("int64", "uint64", TEXT) or values.ndim != 1:
         raise InvalidValue(f"ids must be whole numbers or text, and {name!r} holds {found.dtype}")
-    return found
+    return Column(found.kind, values), there
 
 
 def _labels(name: str, found: Column) -> Column:

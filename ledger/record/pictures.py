@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ledger.errors import InvalidSchema, InvalidValue
+from ledger.errors import InvalidSchema, InvalidValue, warn
 from ledger.format import layout
 from ledger.store import blobs
 from ledger.store.tree import Tree
@@ -99,6 +99,18 @@ def refuse_large(tree: Tree, charts: Iterable["ChartCall"]) -> None:
     refuse_sizes(tree, {f"chart {chart.name!r}": len(chart.picture.data) for chart in charts})
 
 
+def small_enough(tree: Tree, charts: Iterable["ChartCall"]) -> "list[ChartCall]":
+    """Return the charts that `max_blob` allows; each of the others is lost, with a warning that names it."""
+    kept = []
+    for chart in charts:
+        try:
+            refuse_large(tree, [chart])
+            kept.append(chart)
+        except InvalidValue as error:
+            warn(f"chart {chart.name!r} is lost: {error.message}")
+    return kept
+
+
 def refuse_sizes(tree: Tree, sizes: Mapping[str, int]) -> None:
     """Raise InvalidValue for what has more bytes than `max_blob`; a schema that cannot be read sets no limit."""
     text = tree.schema_text()
@@ -122,9 +134,19 @@ def store(
     tree: Tree, name: str, picture: Picture, step: int | None, context: str | None, caption: str | None
 ) -> dict[str, Any]:
     """Store a chart's bytes and return what a journal or an entry says of it."""
+    fields, blob = described(name, picture, step, context, caption)
+    blobs.write(tree, blob)
+    return fields
+
+
+def described(
+    name: str, picture: Picture, step: int | None, context: str | None, caption: str | None
+) -> tuple[dict[str, Any], blobs.Blob]:
+    """Return what a journal or an entry says of a chart, and the blob that is to be stored before."""
+    blob = blobs.of(picture.data, picture.extension)
     fields = {
         "name": name,
-        "blob": blobs.put(tree, picture.data, picture.extension),
+        "blob": blob.sha256,
         "extension": picture.extension,
         "media_type": picture.media_type,
         "bytes": len(picture.data),
@@ -132,7 +154,7 @@ def store(
         "context": context,
         "caption": caption,
     }
-    return {key: value for key, value in fields.items() if value is not None}
+    return {key: value for key, value in fields.items() if value is not None}, blob
 
 
 def _sniff(data: bytes) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
+import io
 import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ledger.errors import InvalidValue
+from ledger.errors import InvalidValue, counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,6 +20,7 @@ _NUMBER = re.compile(
     r"-?(?:(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|inf|infinity|nan)", re.A | re.I
 )
 _BOOLS = {"true": True, "false": False}
+_TOLD_MAX = 5  # lines that do not fit
 _FINE = re.compile(r"\.[0-9]{7}")  # of a second, beyond microseconds
 
 
@@ -86,8 +89,33 @@ def _table(path: str, wanted: list[str]) -> dict[str, Any]:
         else:
             raise InvalidValue(f"the file {path} is neither .csv, .tsv nor .parquet", hint="name it for what it is")
     except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise InvalidValue(f"the file {path} cannot be read: {str(error).splitlines()[0]}") from None
+        why = None if kind in (".parquet", ".pq") else _ragged(path, "\t" if kind == ".tsv" else ",")
+        raise InvalidValue(f"the file {path} cannot be read: {why or str(error).splitlines()[0]}") from None
     return {name: table.column(name) for name in wanted}
+
+
+def _ragged(path: str, delimiter: str) -> str | None:
+    """Say which lines have more or fewer values than the heading, None where no line has."""
+    import pyarrow
+
+    wrong: list[tuple[int, int]] = []
+    try:
+        with pyarrow.OSFile(path) as file:
+            text = file.read().decode("utf-8-sig", "replace")
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        heading = next((row for row in rows if row), [])
+        line = rows.line_num + 1
+        for row in rows:
+            if row and len(row) != len(heading):
+                wrong.append((line, len(row)))
+            line = rows.line_num + 1
+    except (OSError, csv.Error):
+        return None
+    if not wrong:
+        return None
+    listed = ", ".join(f"line {line} has {count}" for line, count in wrong[:_TOLD_MAX])
+    more = f", and {len(wrong) - _TOLD_MAX} more lines" if len(wrong) > _TOLD_MAX else ""
+    return f"the heading has {counted(len(heading), 'value', 'values')}, {listed}{more}"
 
 
 def _check_names(path: str, names: list[str], wanted: list[str]) -> None:

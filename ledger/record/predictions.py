@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ledger.errors import InvalidValue
+from ledger.errors import InvalidValue, warn
 from ledger.format import names, values
 from ledger.format import predictions as form
 from ledger.record import arrays, pictures
@@ -48,7 +48,7 @@ def check(
 ) -> PredictionsCall:
     """Return the predictions of a call: y_true, y_pred, y_score, ids, timestamp, sample_weight, those that are there.
 
-    Raises InvalidName or InvalidValue; nothing is written.
+    Raises InvalidName or InvalidValue; nothing is written. Warns of ids that repeat.
     """
     if split is not None:
         names.check_metric(split)
@@ -71,7 +71,17 @@ def check(
                 hint="each is one value, or one row of values, for the same rows in the same order",
             )
     packed = {name: Packed(form.encode(c), form.digest(c), c.dtype) for name, c in columns.items()}
-    return PredictionsCall(split, *place, rows, _check_labels(labels, columns), packed)
+    call = PredictionsCall(split, *place, rows, _check_labels(labels, columns), packed)
+    if "ids" in columns:
+        _warn_of_repeated(columns["ids"])
+    return call
+
+
+def _warn_of_repeated(ids: form.Column) -> None:
+    """Say so where rows of one batch share an id: they count as rows of their own, and a newer batch replaces all."""
+    listed = ids.values.tolist()
+    if more := len(listed) - len(set(listed)):
+        warn(f"{more} of the {len(listed)} ids are there already: rows of one id are kept as rows of their own")
 
 
 def _check_column(name: str, column: form.Column) -> None:
@@ -119,11 +129,33 @@ def refuse_large(tree: Tree, calls: Iterable[PredictionsCall]) -> None:
     pictures.refuse_sizes(tree, sizes)
 
 
+def small_enough(tree: Tree, calls: Iterable[PredictionsCall]) -> list[PredictionsCall]:
+    """Return the predictions that `max_blob` allows; the others are lost, with a warning that names them."""
+    kept = []
+    for call in calls:
+        try:
+            refuse_large(tree, [call])
+            kept.append(call)
+        except InvalidValue as error:
+            of = "" if call.split is None else f" of {call.split!r}"
+            warn(f"predictions{of} are lost: {error.message}")
+    return kept
+
+
 def store(tree: Tree, call: PredictionsCall) -> dict[str, Any]:
     """Store the columns of a call, equal ones once, and return what a journal or an entry says of them."""
+    fields, named = described(call)
+    for blob in named:
+        blobs.write(tree, blob)
+    return fields
+
+
+def described(call: PredictionsCall) -> tuple[dict[str, Any], list[blobs.Blob]]:
+    """Return what a journal or an entry says of predictions, and the blobs that are to be stored before."""
+    named = {name: blobs.of(column.data, "parquet") for name, column in call.columns.items()}
     columns = {
-        name: {"blob": blobs.put(tree, column.data, "parquet"), "digest": column.digest, "dtype": column.dtype}
+        name: {"blob": named[name].sha256, "digest": column.digest, "dtype": column.dtype}
         for name, column in call.columns.items()
     }
     fields = {**call._asdict(), "columns": columns}
-    return {key: value for key, value in fields.items() if value is not None}
+    return {key: value for key, value in fields.items() if value is not None}, list(named.values())

@@ -6,7 +6,7 @@ training; a wrong argument raises at once and writes nothing.
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ledger.errors import Damage, InvalidValue, LedgerError, RunFinished, StorageFault, warn
@@ -17,7 +17,7 @@ from ledger.record import annotations, calls, ending, pictures, seal, standing
 from ledger.record.attachments import Attachments
 from ledger.record.evaluations import Evaluations
 from ledger.record.histories import Histories
-from ledger.store import files, fold, journal, writer
+from ledger.store import blobs, files, fold, journal, writer
 from ledger.store.tree import Tree
 
 if TYPE_CHECKING:
@@ -167,50 +167,45 @@ class Run(Attachments, Evaluations, Histories):
     def _chart(self, call: calls.ChartCall, reason: str | None = None) -> None:
         with self._lock:
             self._alive()
-            if (fields := self._stored_chart(call)) is not None:
-                self._writer.chart(fields)
+            self._bundle([], [call], [])
         self._without_reason(reason)
-
-    def _stored_chart(self, call: calls.ChartCall) -> dict[str, Any] | None:
-        """Store the bytes of a chart; None where that cannot be done, which is said."""
-        try:
-            pictures.refuse_large(self._tree, [call])
-            return pictures.store(self._tree, *call)
-        except LedgerError as error:
-            warn(f"chart {call.name!r} is lost: {error.message}")
-            return None
 
     def _predictions(self, call: "PredictionsCall") -> None:
         with self._lock:
             self._alive()
-            if (fields := self._stored_predictions(call)) is not None:
-                self._writer.predictions(fields)
-
-    def _stored_predictions(self, call: "PredictionsCall") -> dict[str, Any] | None:
-        """Store the columns of predictions; None where that cannot be done, which is said."""
-        from ledger.record import predictions  # which needs arrays and Arrow
-
-        try:
-            predictions.refuse_large(self._tree, [call])
-            return predictions.store(self._tree, call)
-        except LedgerError as error:
-            of = "" if call.split is None else f" of {call.split!r}"
-            warn(f"predictions{of} are lost: {error.message}")
-            return None
+            self._bundle([], [], [call])
 
     def _evaluation(self, planned: "Planned", reason: str | None) -> None:
         with self._lock:
             self._alive()
-            charts = [fields for call in planned.charts if (fields := self._stored_chart(call)) is not None]
-            kept = [fields for call in planned.predictions if (fields := self._stored_predictions(call)) is not None]
             for call in planned.rows:
                 for name in call.values if call.step is not None else ():
                     self._advance(name, call.context, (call.step or 0) + 1)
             rows = [(call.step, call.context, calls.plain(call.values)) for call in planned.rows]
-            self._writer.bundle(rows, charts, kept)
+            self._bundle(rows, planned.charts, planned.predictions)
+        self._without_reason(reason)
+
+    def _bundle(
+        self, rows: writer.Rows, charted: Sequence[calls.ChartCall], predicted: "Sequence[PredictionsCall]"
+    ) -> None:
+        """Write what belongs together: all of it, now or when the disk takes it, but for what `max_blob` leaves out."""
+        charts, kept = [], []
+        named: list[blobs.Blob] = []
+        for call in pictures.small_enough(self._tree, charted):
+            fields, blob = pictures.described(*call)
+            charts.append(fields)
+            named.append(blob)
+        if predicted:
+            from ledger.record import predictions  # which needs arrays and Arrow
+
+            for each in predictions.small_enough(self._tree, predicted):
+                fields, columns = predictions.described(each)
+                kept.append(fields)
+                named += columns
+        if rows or named:
+            self._writer.bundle(rows, charts, kept, named)
             if self._writer.end > self._roll_at:
                 self._roll()
-        self._without_reason(reason)
 
     def _without_reason(self, reason: str | None) -> None:
         if reason is not None:
@@ -338,6 +333,10 @@ class Run(Attachments, Evaluations, Histories):
             if item is not None:
                 taken.append(item)
         return taken
+
+    def let_rows_through(self) -> list[str]:
+        """Before the process ends, write the rows that wait behind what cannot be stored; return what that held."""
+        return self._writer.let_rows_through()
 
     def hold(self, seconds: float) -> bool:
         """Keep all other threads out from now on; say whether that came about in time."""

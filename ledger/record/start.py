@@ -170,7 +170,7 @@ def create_closed(
     for call in rows:
         run._writer.rows(call.step, call.context, plain(call.values))
     for fields in pictured:
-        run._writer.chart(fields)
+        run._writer.bundle([], [fields])
     run.finish()
     return entry.run
 

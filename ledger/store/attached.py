@@ -36,8 +36,9 @@ def charts(refs: Iterable[ChartRef], resumes: list[Attempt]) -> list[Chart]:
 def predictions(refs: Iterable[PredictionsRef], resumes: list[Attempt]) -> list[Predictions]:
     """Return the shown predictions of each (split, context, step): the newest, or batches that add up, in their order.
 
-    Predictions with ids or timestamps are a batch, and add to batches before them; equal ones count once. Those
-    without, and a first batch after those, replace what was there. Later attempts replace as they do for rows.
+    Predictions with ids or timestamps are a batch, and add to batches before them; equal ones count once, in the
+    place of the last. Those without, and a first batch after those, replace what was there. Later attempts replace as
+    they do for rows.
     """
     shown: dict[tuple[bool, str, str, int], dict[_Content, PredictionsRef]] = {}
     for ref in _valid([((ref.split or "", ref.context), ref) for ref in refs], resumes):
@@ -45,6 +46,7 @@ def predictions(refs: Iterable[PredictionsRef], resumes: list[Attempt]) -> list[
         place = (ref.split is None, ref.split or "", ref.context or "", 2**63 if ref.step is None else ref.step)
         there, content = shown.setdefault(place, {}), _content(ref)
         if content in there:
+            there[content] = there.pop(content)  # the newest again, known since it first came
             continue
         if not (_is_batch(ref) and _is_batch(next(iter(there.values()), ref))):  # one that is none stands alone
             there.clear()

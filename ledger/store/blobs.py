@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from typing import NamedTuple
 
 from ledger.errors import RESTORE, DamagedFile
 from ledger.format import layout
@@ -9,9 +10,29 @@ from ledger.store import files
 from ledger.store.tree import Tree
 
 
+class Blob(NamedTuple):
+    """Bytes to be stored, their sha256 (64 hex digits), and the extension that says what they are."""
+
+    sha256: str
+    data: bytes
+    extension: str
+
+
+def of(data: bytes, extension: str) -> Blob:
+    """Return bytes with their name; nothing is written."""
+    return Blob(hashlib.sha256(data).hexdigest(), data, extension)
+
+
 def put(tree: Tree, data: bytes, extension: str) -> str:
     """Store bytes and return their sha256 (64 hex digits); bytes that are there already cost no write."""
-    sha256 = hashlib.sha256(data).hexdigest()
+    blob = of(data, extension)
+    write(tree, blob)
+    return blob.sha256
+
+
+def write(tree: Tree, blob: Blob) -> None:
+    """Store a blob unless its bytes are there already; raises StorageFault."""
+    sha256, data, extension = blob
     with files.faults(f"write the blob {sha256[:16]} ({len(data)} bytes)"):
         target = tree.path(layout.blob_path(sha256, extension))
         if files.exists(target):
@@ -19,7 +40,6 @@ def put(tree: Tree, data: bytes, extension: str) -> str:
                 files.remove(target)  # damaged: what is logged again heals it
             files.touch(target)  # young again, so that no `ledger gc` under way takes what is being named anew
         files.write_whole(target, data)
-    return sha256
 
 
 def _holds(path: str, data: bytes) -> bool:

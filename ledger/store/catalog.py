@@ -23,7 +23,7 @@ from ledger.store import fold, journal
 from ledger.store.state import RunState, decode, encode
 from ledger.store.tree import Tree
 
-VERSION = 5  # of the tables and of RunState: another one starts an empty catalog
+VERSION = 6  # of the tables and of RunState: another one starts an empty catalog
 _YOUNG_NS = 3_000_000_000
 _MANY = 200  # states, for which all are read at once
 # `head` is a packed `Head`; `whole` has the checksum of all of them, in order of id.

@@ -240,12 +240,15 @@ def fold(tree: Tree, run: str) -> state.RunState:
 
 
 def _computed(found: list[entries.Read], retracted: set[str]) -> list[computed.Computed]:
-    """Return what entries in view say they computed, the newest of each place."""
-    newest: dict[computed.Place, computed.Computed] = {}
+    """Return what entries say they computed, by time: the newest in view of each place, and of each key in none."""
+    newest: dict[tuple[computed.Place, str | None], computed.Computed] = {}
     for read in found:
-        if isinstance(read.entry, form.Rows) and read.entry.source and read.id not in retracted:
+        if isinstance(read.entry, form.Rows) and read.entry.source:
             writer = read.entry.writers[0].writer if read.entry.writers else ""
-            newest.update({each.place: each for each in computed.read(read.entry.source, writer)})
+            for each in computed.read(read.entry.source, writer, retracted=read.id in retracted):
+                at = each.place, each.key if each.retracted else None
+                newest.pop(at, None)
+                newest[at] = each
     return list(newest.values())
 
 

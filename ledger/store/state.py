@@ -107,7 +107,7 @@ class RunState(msgspec.Struct, array_like=True):
     retracted: bool = False
     conflicts: list[str] = msgspec.field(default_factory=list)  # annotations set to different values at once
     notices: list[str] = msgspec.field(default_factory=list)  # skipped entries, gaps, missing files
-    computed: list[Computed] = msgspec.field(default_factory=list)  # by a backfill: the newest of each place
+    computed: list[Computed] = msgspec.field(default_factory=list)  # by a backfill, see `fold`
 
 
 _LARGE = 1  # the msgpack extension of whole numbers beyond 64 bits, as params may be

@@ -1,7 +1,7 @@
-"""Journals being written: a `Writer` holds one and appends a frame a call; a `SharedWriter` is one call of the shell.
+"""Journals being written: a `Writer` holds one and appends a frame a call, or what belongs together in one write.
 
 A writer holds the lock of its journal (flock) while it lives, so a free lock means that nobody will write there again.
-Shared journals, which shell commands append to one after the other, are locked for the length of a call only.
+What the disk refuses waits in memory, in its order: frames, and with them the blobs that they name.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 from zlib import crc32
 
-from ledger.errors import DamagedFile, StorageFault, warn
+from ledger.errors import LedgerError, StorageFault, warn
 from ledger.format import frame, layout
-from ledger.format.frame import CHART, HEAD, MAGIC, PREDICTIONS, ROWS, Header, encode_payload
-from ledger.store import files, journal
+from ledger.format.frame import HEAD, MAGIC, ROWS, Header, encode_payload
+from ledger.store import blobs, files, journal
+from ledger.store.blobs import Blob
 from ledger.store.tree import Tree
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ SYNC_US = 5_000_000  # a power cut takes at most the rows of the last 5 s (and o
 # Bytes of rows kept in memory while the disk refuses them: about a million calls, and twice that in memory.
 # What comes when it is full is given up and counted; what came before is kept, so that the rows up to there are whole.
 PENDING_MAX = 64 << 20
-_TAIL = 1 << 16
-_PLACED = (ROWS, CHART, PREDICTIONS)  # frames that have seqs
+BLOBS_MAX = 256 << 20  # the same for bytes of charts and predictions, which wait with the frame that names them
+RETRY_S = 1.0  # how often blobs are tried again: a large one costs time even where the disk refuses it
 _pack = HEAD.pack
 Rows: TypeAlias = Sequence[tuple[int | None, str | None, dict[str, Any]]]
 Fields: TypeAlias = Sequence[dict[str, Any]]
@@ -49,10 +50,27 @@ def boot_id() -> str:
         return ""
 
 
+class Bundle:
+    """Frames that are to be written at once, and the blobs that have to be stored before; `what` are their names."""
+
+    __slots__ = ("blobs", "data", "size", "what")
+
+    def __init__(self, data: bytes, named: Sequence[Blob], what: Sequence[str]) -> None:
+        self.data, self.what, self.size = data, what, sum(len(blob.data) for blob in named)
+        self.blobs = deque(named)
+
+    def store(self, tree: Tree) -> None:
+        """Store the blobs; raises StorageFault, and goes on with the one that was refused when called again."""
+        for _ in range(len(self.blobs)):
+            blobs.write(tree, self.blobs[0])
+            self.blobs.rotate(-1)
+
+
 class Writer:
     """One journal being written. When `rows` returns, the bytes are with the kernel: SIGKILL cannot take them.
 
-    When the disk refuses, frames stay in memory in their order, one warning is given, and each later call tries again.
+    When the disk refuses, frames stay in memory in their order, and the blobs that they name with them: one warning is
+    given, and later calls try again. A bundle is written whole or, where memory is full, given up whole.
     When somebody removes the journal, it is written again from the open file, which keeps every byte.
     """
 
@@ -62,11 +80,12 @@ class Writer:
         self.tree, self.path = tree, tree.path(layout.journal_path(header.run, header.writer))
         self.seq = 0
         self.time = since + 1
-        self.pending: deque[bytes] = deque()
-        self.pending_bytes = 0
+        self.pending: deque[bytes | Bundle] = deque()
+        self.pending_bytes = self.pending_blobs = 0
         self.given_up = 0  # calls that came when memory was full
         self._to_say = 0  # of these, what `flush` has not raised for
-        self._fault: OSError | None = None
+        self._fault: OSError | LedgerError | None = None
+        self._retry_at = 0.0  # of blobs, by the monotonic clock
         self._unsynced = False
         self._salt = int.from_bytes(os.urandom(4), "little")
         data = frame.encode_prefix(self._salt) + frame.encode_header(header, self._salt)
@@ -119,40 +138,47 @@ class Writer:
         if time - self._synced > SYNC_US:
             self._sync(time)
 
-    def chart(self, fields: dict[str, Any]) -> None:
-        """Append a chart: the fields of an `entries.ChartRef` but for time, writer, seq and attempt."""
-        self._place(CHART, fields)
+    def bundle(self, rows: Rows, charts: Fields = (), predictions: Fields = (), named: Sequence[Blob] = ()) -> None:
+        """Append rows (step, context, values), charts and predictions that belong together, in one write.
 
-    def predictions(self, fields: dict[str, Any]) -> None:
-        """Append predictions: the fields of an `entries.PredictionsRef` but for time, writer, seq and attempt."""
-        self._place(PREDICTIONS, fields)
-
-    def bundle(self, rows: Rows, charts: Fields = (), predictions: Fields = ()) -> None:
-        """Append rows (step, context, values), charts and predictions that belong together, in one write."""
+        Charts and predictions are the fields of an `entries.ChartRef` or `PredictionsRef` but for time, writer, seq
+        and attempt. `named` are their blobs where these are still to be stored.
+        """
         self.time = max(now_us(), self.time)
         data, self.seq = frame.encode_bundle(rows, charts, predictions, self.seq, self.time, self._salt)
-        self._append_late(data)
+        if not named:
+            self._append_late(data)
+            return
+        what = [f"chart {fields['name']!r}" for fields in charts]
+        what += [
+            f"predictions of {fields['split']!r}" if "split" in fields else "predictions" for fields in predictions
+        ]
+        self._append_late(Bundle(data, named, what + [f"{len(rows)} calls of rows"] * bool(rows)))
 
-    def _place(self, kind: int, fields: dict[str, Any]) -> None:
-        self.time = max(now_us(), self.time)
-        data = frame.encode_frame(encode_payload((kind, self.seq, self.time, fields)), self._salt)
-        self.seq += 1
-        self._append_late(data)
-
-    def _append_late(self, data: bytes) -> None:
+    def _append_late(self, late: bytes | Bundle) -> None:
         """Append behind what is still pending."""
-        self.pending.append(data)
-        self.pending_bytes += len(data)
+        self.pending.append(late)
+        self._count(late, 1)
         self._retry()
-        if self.pending_bytes > PENDING_MAX and self.pending:
-            self.pending_bytes -= len(self.pending.pop())
-            self.given_up += 1
-            self._to_say += 1
-            if self._to_say == 1:
-                warn(
-                    f"{PENDING_MAX >> 20} MiB of rows of run {self.run} wait for the disk: what is logged from now on "
-                    "is given up until it takes them. finish() will say how many calls that were."
-                )
+        if not self.pending or (self.pending_bytes <= PENDING_MAX and self.pending_blobs <= BLOBS_MAX):
+            return
+        self._count(self.pending.pop(), -1)
+        self.given_up += 1
+        self._to_say += 1
+        if isinstance(late, Bundle):
+            warn(
+                f"{_listed(late.what)} of run {self.run}: given up, all of it, since the disk refuses it, and memory "
+                f"for what waits is full ({BLOBS_MAX >> 20} MiB of charts and predictions, {PENDING_MAX >> 20} of rows)"
+            )
+        elif self._to_say == 1:
+            warn(
+                f"{PENDING_MAX >> 20} MiB of rows of run {self.run} wait for the disk: what is logged from now on "
+                "is given up until it takes them. finish() will say how many calls that were."
+            )
+
+    def _count(self, late: bytes | Bundle, sign: int) -> None:
+        self.pending_bytes += sign * len(late if isinstance(late, bytes) else late.data)
+        self.pending_blobs += 0 if isinstance(late, bytes) else sign * late.size
 
     def _refused(self, error: OSError, data: bytes) -> None:
         self.pending.append(data)
@@ -167,17 +193,28 @@ class Writer:
             pass
         return OSError(28, "the disk took a part of a row only")
 
-    def _warn(self, error: OSError) -> None:
+    def _warn(self, error: OSError | LedgerError) -> None:
         first, self._fault = self._fault is None, error
         if first:
+            refused = error.message if isinstance(error, LedgerError) else f"cannot write to {self.path}: {_why(error)}"
             warn(
-                f"cannot write to {self.path}: {error.strerror or error}. The training goes on; rows are kept "
-                "in memory and written when it becomes possible."
+                f"{refused}. The training goes on; what is logged is kept in memory and written when it becomes "
+                "possible."
             )
 
-    def _retry(self) -> None:
+    def _retry(self, *, now: bool = False) -> None:
         while self.pending:
             data = self.pending[0]
+            if isinstance(data, Bundle):
+                if not now and clock.monotonic() < self._retry_at:
+                    return
+                try:
+                    data.store(self.tree)
+                except LedgerError as error:
+                    self._retry_at = clock.monotonic() + RETRY_S
+                    self._warn(error)
+                    return
+                data = data.data
             try:
                 written = files.append(self.fd, data)
             except OSError as error:
@@ -187,7 +224,7 @@ class Writer:
                 self._warn(self._cut(written))
                 return
             self.end += written
-            self.pending_bytes -= len(self.pending.popleft())
+            self._count(self.pending.popleft(), -1)
         self._fault = None
 
     def _sync(self, time: int) -> None:
@@ -223,10 +260,12 @@ class Writer:
     def flush(self) -> None:
         """Write what is pending; raises StorageFault if something cannot be written, and once if rows were given up."""
         self.mend()
-        self._retry()
+        self._retry(now=True)
         if self.pending:
+            bundles = [name for late in self.pending if isinstance(late, Bundle) for name in late.what]
             raise StorageFault(
-                f"{len(self.pending) + self._to_say} calls of run {self.run} could not be written: {self._fault}",
+                f"{len(self.pending) + self._to_say} calls of run {self.run} could not be written"
+                f"{f' ({_listed(bundles)})' if bundles else ''}: {self._fault}",
                 hint=f"what was written is in {self.path}; free the disk, then: ledger finish {self.run}",
             ) from self._fault
         if self._to_say:
@@ -235,6 +274,18 @@ class Writer:
                 f"{count} calls of run {self.run} were given up: the disk refused them, and memory for them was full",
                 hint="all others are written; call finish() again to close the run without them",
             )
+
+    def let_rows_through(self) -> list[str]:
+        """Before the process ends, write what waits behind bundles that cannot be stored; return what these held."""
+        lost: list[str] = []
+        while self.pending:
+            self._retry(now=True)
+            if not self.pending or not isinstance(self.pending[0], Bundle):
+                break
+            lost += self.pending[0].what
+            self._count(self.pending.popleft(), -1)
+            self.given_up += 1
+        return lost
 
     def carry_on(self, other: Writer) -> None:
         """Take over what the writer before this one has to say of calls that were given up."""
@@ -259,111 +310,13 @@ class Writer:
             self.fd = -1
 
 
-class SharedWriter:
-    """One call of the shell on a shared journal: locks it, goes on where the last call ended, and lets it go.
-
-    Use as a context manager; `rows`, `chart` and `predictions` append within it.
-    """
-
-    def __init__(self, tree: Tree, run: str, attempt: int, *, since: int) -> None:
-        self.tree, self.run, self.attempt, self.since = tree, run, attempt, since
-        self.fd, self.salt, self.seq, self.time, self.path, self.writer = -1, 0, 0, since + 1, "", ""
-
-    def __enter__(self) -> SharedWriter:
-        with files.faults(f"append to a journal of run {self.run}"):
-            while not (self._reopen() or self._create()):
-                pass
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self.fd >= 0:
-            files.close(self.fd)
-
-    def _reopen(self) -> bool:
-        for path in journal.paths(self.tree, self.run):
-            full = self.tree.path(path)
-            try:
-                fd = files.open_append(full, create=False)
-            except FileNotFoundError:
-                continue
-            if self._continue(fd, full):
-                self.fd, self.path = fd, full
-                return True
-            files.close(fd)
-        return False
-
-    def _continue(self, fd: int, path: str) -> bool:
-        """Take the journal's lock and find its end; False if it is not one of ours to append to."""
-        head = files.read_at(fd, 0, _TAIL)
-        try:
-            found = journal.read_header(head, path, opened=False)
-        except DamagedFile:
-            return False
-        if (
-            found is None
-            or not found[1].shared
-            or found[1].host != journal.this_host()
-            or found[1].attempt != self.attempt
-        ):
-            return False
-        files.lock(fd, wait=True)
-        if not files.is_same(fd, path):  # sealed while we waited
-            return False
-        self.salt, header, _ = found
-        self.writer = header.writer
-        end = files.size(fd)
-        last, base = None, end
-        while last is None and base > 0:
-            base = max(0, base - _TAIL if base == end else 0)
-            last = frame.last_frame(files.read_at(fd, base, end - base), self.salt)
-        if last is None or last.payload[0] not in (frame.HEADER, *_PLACED) or not frame.is_sound(last.payload):
-            return False
-        if last.payload[0] == frame.HEADER and base + last.start != frame.PREFIX_SIZE:
-            return False
-        if base + last.end < end:  # a call was killed half-way through its write
-            files.truncate(fd, base + last.end)
-        self.seq, self.time = _after(last)
-        self.time = max(self.time, self.since + 1)
-        return True
-
-    def _create(self) -> bool:
-        header = new_header(self.run, self.attempt, shared=True)
-        writer = Writer(self.tree, header, since=self.since)
-        self.fd, self.salt, self.path, self.writer = writer.fd, writer._salt, writer.path, header.writer
-        self.seq, self.time = 0, writer.time
-        return True
-
-    def rows(self, step: int | None, context: str | None, values: dict[str, Any]) -> None:
-        """Append the rows of one call."""
-        self.bundle([(step, context, values)])
-
-    def chart(self, fields: dict[str, Any]) -> None:
-        """Append a chart."""
-        self.bundle([], [fields])
-
-    def predictions(self, fields: dict[str, Any]) -> None:
-        """Append predictions."""
-        self.bundle([], [], [fields])
-
-    def bundle(self, rows: Rows, charts: Fields = (), predictions: Fields = ()) -> None:
-        """Append rows (step, context, values), charts and predictions that belong together, in one write."""
-        self.time = max(now_us(), self.time)
-        data, self.seq = frame.encode_bundle(rows, charts, predictions, self.seq, self.time, self.salt)
-        end = files.size(self.fd)
-        with files.faults(f"append to a journal of run {self.run}"):
-            if files.append(self.fd, data) != len(data):
-                files.truncate(self.fd, end)
-                raise OSError(28, "No space left on device", self.path)
+def _why(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
-def _after(last: frame.Frame) -> tuple[int, int]:
-    """Return the next seq and the time of the last frame of a journal."""
-    kind = last.payload[0]
-    if kind == ROWS:
-        return last.payload[1] + len(last.payload[5]), last.payload[2]
-    if kind in (CHART, PREDICTIONS):
-        return last.payload[1] + 1, last.payload[2]
-    return 0, int(last.payload[1]["time"])
+def _listed(names: Sequence[str], most: int = 8) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def new_header(

@@ -5,10 +5,12 @@ model generalizes best; `view/drawing/boomerang.py` draws them.
 """
 
 import math
-from collections.abc import Sequence
+import numbers
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ledger.errors import InvalidFilter, InvalidValue, NoSuchMetric, NoSuchRun, counted
+from ledger.errors import InvalidFilter, InvalidValue, NoSuchMetric, NoSuchRun, UsageError, counted
+from ledger.format.values import Undefined
 from ledger.store.state import RunState
 from ledger.table import columns, splits
 from ledger.table.compare import canonical_names
@@ -21,12 +23,21 @@ PANELS_MOST = 12
 
 
 class Point(NamedTuple):
-    """A model on a split (of one fold, or None: the mean of all): x is its loss, y its score."""
+    """A model on a split (of one fold, or None: the mean of all): x is its loss, y its score.
+
+    An undefined one is NaN here, with the reason in `undefined`, by axis.
+    """
 
     split: str
     fold: str | None
     x: float
     y: float
+    undefined: Mapping[str, str] = {}
+
+    def value(self, axis: str) -> "float | Undefined":
+        """Return x or y as it is shown: undefined with its reason, or a number, NaN among them."""
+        reason = self.undefined.get(axis)
+        return Undefined(reason) if reason is not None else float(getattr(self, axis))
 
 
 class Model(NamedTuple):
@@ -65,6 +76,8 @@ class Axis(NamedTuple):
 class Boomerang(NamedTuple):
     """What is drawn: the models that are kept, the best of their worst splits first; the others; the best one's id.
 
+    `without` is the number of runs that are not here, since they lack one of the two metrics.
+
     The best generalizes best: it has the least index of those whose worst split is no worse than the median one, since
     a model that is equally bad everywhere generalizes, too. `by` says what the panels are about, where there are any.
     """
@@ -79,25 +92,39 @@ class Boomerang(NamedTuple):
     by: str | None = None
     panels: Sequence[Panel] = ()
     log_x: bool = False
+    without: int = 0
 
     @property
     def said(self) -> str:
-        """How many models are kept, and why the others are not: `12 of 40 models kept; 21 fail loss, 2 undefined`."""
+        """How many models are kept, and why the others are not: `12 of 40 models kept; 26 fail loss, 2 undefined`."""
         return _said(self.x, self.y, len(self.models), self.removed)
+
+    @property
+    def caption(self) -> str:
+        """What the picture says of models that are pale, and of runs that are not there."""
+        lack = f"{counted(self.without, 'run', 'runs')} {'lacks' if self.without == 1 else 'lack'} an axis"
+        return "; ".join([self.said] * bool(self.removed) + [lack] * bool(self.without))
 
     @property
     def headings(self) -> list[str]:
         """The columns of the points."""
         by = [] if self.by is None else [f"by {self.by}"]
-        return ["run", "name", "split", "fold", self.x.metric, self.y.metric, "kept", *by]
+        reason = ["undefined"] if any(point.undefined for point in self._points()) else []
+        return ["run", "name", "split", "fold", self.x.metric, self.y.metric, "kept", *by, *reason]
 
     def rows(self) -> list[list[Any]]:
-        """Return the points of all models, a row each, those of folds after the mean; and the panels."""
+        """Return the points of all models, a row each, those of folds after the mean; the panels; reasons, if any."""
+        reasons = any(point.undefined for point in self._points())
         return [
-            [model.run, model.name, point.split, point.fold, point.x, point.y, not model.failed, *self._of(model)]
+            [model.run, model.name, point.split, point.fold, point.value("x"), point.value("y"), not model.failed]
+            + self._of(model)
+            + ([_reasons(point, self.x, self.y)] if reasons else [])
             for model in [*self.models, *self.removed]
             for point in [*model.points, *model.folds]
         ]
+
+    def _points(self) -> Iterator[Point]:
+        return (p for model in [*self.models, *self.removed] for p in [*model.points, *model.folds])
 
     def _of(self, model: Model) -> list[str | None]:
         if self.by is None:
@@ -130,9 +157,19 @@ def spelled(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _reasons(point: Point, x: Axis, y: Axis) -> str | None:
+    return (
+        "; ".join(f"{axis.metric}: {point.undefined[at]}" for at, axis in (("x", x), ("y", y)) if at in point.undefined)
+        or None
+    )
+
+
 def _model_json(model: Model) -> dict[str, Any]:
     points = [
-        {"split": p.split} | ({} if p.fold is None else {"fold": p.fold}) | {"x": p.x, "y": p.y}
+        {"split": p.split}
+        | ({} if p.fold is None else {"fold": p.fold})
+        | {axis: None if axis in p.undefined else getattr(p, axis) for axis in ("x", "y")}
+        | ({"undefined": dict(p.undefined)} if p.undefined else {})
         for p in [*model.points, *model.folds]
     ]
     shown: dict[str, Any] = {"id": model.run, "name": model.name, "kept": not model.failed}
@@ -159,13 +196,15 @@ def boomerang(
 ) -> Boomerang:
     """Return the boomerang of runs, of their last values on each split.
 
-    Unasked x is the first of loss, log_loss, rmse and mse, and y the first of accuracy, roc_auc and r2, that a run has
-    on two splits. A model is left out where a split (`on`: this split alone) is beyond a limit, the metric's goal
-    deciding which way, or has no number. `by` makes panels: of a field such as `group`, of `tag` (a model is in the
-    panel of each of its tags) or of a param. Raises NoSuchMetric, InvalidValue, InvalidFilter for an unknown `by`, and
-    NoSuchRun where no model is left.
+    Unasked x is one of loss, log_loss, rmse and mse, and y one of accuracy, roc_auc and r2: the pair that most runs
+    have on two splits, the first of equal ones. A model is left out where a split (`on`: this split alone) is beyond a
+    limit, the metric's goal deciding which way, or has no number. `by` makes panels: of a field such as `group`, of
+    `tag` (a model is in the panel of each of its tags) or of a param. Raises NoSuchMetric, InvalidValue, InvalidFilter
+    for an unknown `by`, and NoSuchRun where no model is left.
     """
     for name, value in (("min_score", min_score), ("max_loss", max_loss)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, numbers.Real)):
+            raise UsageError(f"{name} must be a number, not {value!r}", hint=f"for instance {name}=0.5")
         if value is not None and not math.isfinite(value):
             raise InvalidValue(f"{name}={value} is no limit", hint="give a finite number")
     names = canonical_names(states, schema)
@@ -176,9 +215,10 @@ def boomerang(
     split = None if on is None else splits.shown_split([], on)
     models, without = [], []
     for state in states:
-        points, folds = _points(values[state.id].get(across, {}), values[state.id].get(up, {}))
+        reasons = splits.undefined_values(state, names)
+        points, folds = _points(values[state.id], across, up, reasons)
         if not points:
-            without.append(state.name)
+            without.append(state)
             continue
         found = generalization(values[state.id].get(up, {}), y_axis.goal)
         models.append(Model(state.id, state.name, points, folds, found, _failed(points, x_axis, y_axis, split)))
@@ -191,16 +231,29 @@ def boomerang(
     removed = [model for model in models if model.failed]
     if not kept:
         raise NoSuchRun(f"none left: {_said(x_axis, y_axis, 0, removed)}", hint="loosen --min-score or --max-loss")
-    notices = [f"left out, without {across} and {up} on a split: {_some(without)}"] if without else []
-    notices += _one_sided(values, across, up)
+    notices = _left_out(without, values, across, up, len(states)) if without else []
+    notices += _one_sided({model.run: values[model.run] for model in models}, across, up)
     if log_x:
         notices += _not_positive(kept)
-    panels, said = ([], []) if by is None else _panels(kept, states, schema, by)
-    return Boomerang(x_axis, y_axis, split, kept, removed, _best(kept), notices + said, by, panels, log_x)
+    panels, said = ([], []) if by is None else _panels(kept, states, schema, by, [state.id for state in without])
+    return Boomerang(x_axis, y_axis, split, kept, removed, _best(kept), notices + said, by, panels, log_x, len(without))
+
+
+def _left_out(
+    without: Sequence[RunState], values: Mapping[str, splits.Values], across: str, up: str, total: int
+) -> list[str]:
+    """Say which runs lack the two metrics that are drawn, and what to ask for to see them."""
+    text = f"{len(without)} of {counted(total, 'run', 'runs')} left out, without {across} and {up} on one split"
+    names = f": {_some([state.name for state in without])}"
+    other = splits.pair(splits.LOSSES, splits.SCORES, [values[state.id] for state in without])
+    if other is None:
+        return [text + names]
+    have = sum(bool(splits.shared(values[state.id], *other)) for state in without)
+    return [f"{text}{names}; {have} of them with --x {other[0]} --y {other[1]}"]
 
 
 def _panels(
-    kept: Sequence[Model], states: Sequence[RunState], schema: "Schema", by: str
+    kept: Sequence[Model], states: Sequence[RunState], schema: "Schema", by: str, without: Sequence[str]
 ) -> tuple[list[Panel], list[str]]:
     """Return the panels of models that are kept, in the order of their values; and which models are in none."""
     column = columns.parse(by, heading=False)
@@ -221,7 +274,14 @@ def _panels(
             members.setdefault(value if plain else spelled(value), []).append(model)
         alone += [] if values else [model.name]
     if not members:
-        raise InvalidFilter(f"none of these models has a {by}", hint="see: ledger ls --columns name,group,tag")
+        hint = "see: ledger ls --columns name,group,tag"
+        have = sum(of[run] is not None and of[run] != [] for run in without)
+        if have:
+            verb = "has" if have == 1 else "have"
+            hint = (
+                f"{have} of the {len(without)} runs that lack these metrics {verb} one: choose others with --x and --y"
+            )
+        raise InvalidFilter(f"none of the {counted(len(kept), 'model', 'models')} drawn has a {by}", hint=hint)
     notices = [f"in no panel, without {by}: {_some(alone)}"] if alone else []
     if len(members) > PANELS_MOST:
         notices.append(f"{PANELS_MOST} of {len(members)} panels shown, those of the best models")
@@ -233,7 +293,11 @@ def _panels(
 
 
 def _axes(values: list[splits.Values], x: str | None, y: str | None) -> tuple[str, str]:
-    across, up = splits.named(x, splits.LOSSES, values), splits.named(y, splits.SCORES, values)
+    across, up = (None if word is None else splits.named(word, (), values) for word in (x, y))
+    both = splits.pair([across] if across else splits.LOSSES, [up] if up else splits.SCORES, values)
+    if both is not None:
+        return both
+    across, up = across or splits.named(None, splits.LOSSES, values), up or splits.named(None, splits.SCORES, values)
     if across is None or up is None:
         missing = "a loss (loss, log_loss, rmse, mse)" if across is None else "a score (accuracy, roc_auc, r2)"
         there = sorted({name for found in values for name, on in found.items() if any(on)})
@@ -242,12 +306,24 @@ def _axes(values: list[splits.Values], x: str | None, y: str | None) -> tuple[st
     return across, up
 
 
-def _points(xs: Any, ys: Any) -> tuple[list[Point], list[Point]]:
+def _points(
+    values: splits.Values, across: str, up: str, reasons: Mapping[tuple[str, str | None, str | None], str]
+) -> tuple[list[Point], list[Point]]:
     """Return a model's points, means over folds, in order of split; and those of its folds where it has some."""
-    both = sorted((split for split in xs if split in ys and split is not None), key=splits.rank)
-    points = [Point(split, None, mean_of(xs[split]), mean_of(ys[split])) for split in both]
+    xs, ys = values.get(across, {}), values.get(up, {})
+
+    def point(split: str, fold: str | None, x: float, y: float) -> Point:
+        why: dict[str, str] = {}
+        for axis, metric, value in (("x", across, x), ("y", up, y)):
+            for (name, on, of), reason in reasons.items() if math.isnan(value) else ():
+                if name == metric and on in (split, None) and fold in (of, None):
+                    why.setdefault(axis, reason if of == fold else f"fold {of}: {reason}")
+        return Point(split, fold, x, y, why)
+
+    both = splits.shared(values, across, up)
+    points = [point(split, None, mean_of(xs[split]), mean_of(ys[split])) for split in both]
     folds = [
-        Point(split, fold, xs[split].get(fold, xs[split].get(None, math.nan)), ys[split].get(fold, math.nan))
+        point(split, fold, xs[split].get(fold, xs[split].get(None, math.nan)), ys[split].get(fold, math.nan))
         for split in both
         for fold in ys[split]
         if fold is not None
@@ -281,12 +357,14 @@ def _best(models: Sequence[Model]) -> str | None:
 
 
 def _said(x: Axis, y: Axis, kept: int, removed: Sequence[Model]) -> str:
+    """Count each model that is left out once: as undefined if it is, else by the limits that it fails."""
     total = kept + len(removed)
     reasons = []
-    for metric in dict.fromkeys((x.metric, y.metric)):
-        count = sum(metric in model.failed for model in removed)
-        reasons += [f"{count} {'fails' if count == 1 else 'fail'} {metric}"] if count else []
-    undefined = sum("undefined" in model.failed for model in removed)
+    defined = [tuple(model.failed) for model in removed if "undefined" not in model.failed]
+    for failed in dict.fromkeys([(x.metric,), (y.metric,), (x.metric, y.metric)]):
+        count = defined.count(failed)
+        reasons += [f"{count} {'fails' if count == 1 else 'fail'} {' and '.join(failed)}"] if count else []
+    undefined = len(removed) - len(defined)
     reasons += [f"{undefined} undefined"] if undefined else []
     return f"{kept} of {counted(total, 'model', 'models')} kept" + (f"; {', '.join(reasons)}" if reasons else "")
 

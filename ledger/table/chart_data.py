@@ -1,4 +1,8 @@
-"""Chart data of runs, as `plot roc` shows it: which chart of which split, else what a run's predictions give."""
+"""Chart data of runs, as `plot roc` shows it: which chart of which split, else what a run's predictions give.
+
+Where a run has nothing but folds, they are overlaid with what their predictions give together; of several runs that
+alone is shown.
+"""
 
 from __future__ import annotations
 
@@ -7,46 +11,33 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ledger.errors import DamagedFile, LedgerError, NoSuchChart, UsageError, counted
-from ledger.evaluate import thinning
-from ledger.format import charts as form
-from ledger.format.names import metric_key
+from ledger.evaluate import ChartData, thinning
+from ledger.format.charts import DEFINITIONS
+from ledger.format.names import canonical_context, metric_key
 from ledger.format.values import Undefined
-from ledger.store.state import Chart, RunState
-from ledger.table import charts, definitions, evaluations
+from ledger.store.state import Chart, Predictions, RunState
+from ledger.table import chart_held, definitions, evaluations
+from ledger.table.chart_check import DRAWN_MAX, check, is_of_labels
+from ledger.table.chart_held import COMPUTED, NOT_COMPUTED, Context, Held, said
 from ledger.table.frames import Source
-from ledger.table.splits import place
 
 KINDS = (
     *("roc", "pr", "calibration", "ks", "gain", "lift", "threshold"),
     *("confusion", "residuals", "predicted_vs_true", "importance", "histogram"),
 )
-_NUMBERS = {
-    "roc": ("fpr", "tpr"),
-    "pr": ("recall", "precision"),
-    "calibration": ("low", "high", "weight", "mean_score", "positive_share"),
-    "ks": ("score", "positive", "negative"),
-    "gain": ("share", "gain", "share_negative", "gain_negative"),
-    "lift": ("share", "lift"),
-    "threshold": ("threshold",),
-    "confusion": ("count",),
-    "residuals": ("predicted", "residual", "weight"),
-    "predicted_vs_true": ("truth", "predicted", "weight"),
-    "importance": ("value",),
-    "histogram": ("low", "high"),
-}
-_TEXTS = {"confusion": ("true", "predicted"), "importance": ("name",)}
-_COMPUTED = {"histogram": "residual_histogram"}  # what a kind is called in an evaluation where it is not its name
-_NOT_COMPUTED = frozenset({"importance"})
-_DRAWN_MAX = 1e150
-_SAME = {"valid": "val", "validation": "val", "dev": "val", "eval": "val"}
+TOGETHER = "all folds"  # what stands beside the folds of a run
+ALONE = ("curve", "table")  # drawn one chart at a time
+# Of folds these are overlaid; of other kinds there is what the folds' predictions give together.
+_OVERLAID = frozenset({"roc", "pr", "calibration", "ks", "gain", "lift", "threshold", "importance"})
 
 
 class Asked(NamedTuple):
-    """What is asked for: a split, another name than the kind's, a step; of some kinds metrics, classes, how many."""
+    """What is asked for: a split, another name than the kind's, a step, a context; of some kinds metrics and so on."""
 
     split: str | None = None
     chart: str | None = None
     step: int | None = None
+    context: Mapping[str, Any] | None = None
     metrics: Sequence[str] = ()
     classes: Sequence[str] = ()
     top: int | None = None
@@ -64,7 +55,7 @@ class Series(NamedTuple):
     def fact(self, name: str) -> float | None:
         """Return a fact that is a number which can be drawn, or None."""
         found = finite(self.facts.get(name))
-        return found if found is None or abs(found) < _DRAWN_MAX else None
+        return found if found is None or abs(found) < DRAWN_MAX else None
 
     @property
     def labels(self) -> list[Any]:
@@ -81,6 +72,8 @@ class ChartPlot(NamedTuple):
     series: list[Series]
     asked: Asked
     notices: list[str]
+    of: str | None = None  # the run, where the series are its folds
+    order: Sequence[str] = ()  # the ids of all runs, as they were named or else sorted: it decides their colours
 
     @property
     def headings(self) -> list[str]:
@@ -120,11 +113,6 @@ def finite(value: Any) -> float | None:
     return float(value)
 
 
-def _finite_and_less(low: Any, high: Any) -> bool:
-    ends = finite(low), finite(high)
-    return ends[0] is not None and ends[1] is not None and ends[0] < ends[1]
-
-
 def _plain(value: Any) -> Any:
     """Return arrays as lists, and values that are undefined as an object with the reason."""
     if isinstance(value, Undefined):
@@ -134,19 +122,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
     return value.tolist() if hasattr(value, "tolist") else value
-
-
-class _Held(NamedTuple):
-    """What a run has of one kind: charts and, for splits without one, predictions."""
-
-    state: RunState
-    source: Source
-    charts: dict[str | None, list[Chart]]
-    predicted: list[str | None]
-
-    @property
-    def splits(self) -> list[str | None]:
-        return list(dict.fromkeys([*self.charts, *self.predicted]))
 
 
 def chart_plot(
@@ -160,14 +135,19 @@ def chart_plot(
 
     Raises NoSuchChart naming what there is, UsageError where the split is not clear, DamagedFile.
     """
-    held = [_held(state, source, kind, asked) for state, source in zip(states, sources, strict=True)]
+    held = [chart_held.held(state, source, kind, asked.chart) for state, source in zip(states, sources, strict=True)]
     if not any(one.splits for one in held):
         raise _none(held, kind, asked.chart)
-    split = _split([one.splits for one in held if one.splits], kind, asked.split)
-    series, left, damaged = [], [], []
+    split = _split([one for one in held if one.splits], kind, asked.split)
+    series: list[Series] = []
+    left: list[tuple[str, LedgerError]] = []
+    damaged: list[str] = []
+    notices: list[str] = []
     for one in held:
         try:
-            series.append(_series(one, kind, split, asked))
+            found, notice = _series(one, kind, split, asked, alone=len(held) == 1)
+            series += found
+            notices += notice
         except NoSuchChart as error:
             if named or len(held) == 1:
                 raise
@@ -183,7 +163,210 @@ def chart_plot(
     if kind == "confusion" and not named:
         series.reverse()  # what the newer run has more than the older one
     _check_classes(series, kind, asked.classes)
-    return ChartPlot(kind, split, series, asked, [*damaged, *_left_out(left, kind, split)])
+    notices += [*damaged, *_left_out(left, kind, split)]
+    if len(series) > len(held):
+        return ChartPlot(kind, split, series, asked, notices, of=held[0].state.name)
+    ids = [one.state.id for one in held]
+    return ChartPlot(kind, split, series, asked, notices, order=ids if named else sorted(ids))
+
+
+def _split(held: Sequence[Held], kind: str, wanted: str | None) -> str | None:
+    """Return the split that is shown: the wanted one, else test or val (that all runs have, or any), else the only."""
+    if wanted is not None:
+        return chart_held.same(wanted)
+    runs = [one.plain_splits or one.splits for one in held]
+    there = list(dict.fromkeys(split for splits in runs for split in splits))
+    for rule in (all, any):
+        for split in ("test", "val"):
+            if rule(split in splits for splits in runs):
+                return split
+    if all(None in splits for splits in runs):
+        return None
+    # Whether predictions give the kind is not known: where one split has charts, the others are not in its way.
+    there = [split for split in there if any(split in one.charts for one in held)] or there
+    if len(there) > 1:
+        raise UsageError(f"there is {kind} data of {_listed(there)}", hint="say which: --split NAME")
+    return there[0]
+
+
+def _listed(splits: Sequence[str | None]) -> str:
+    return ", ".join("no split" if split is None else split for split in splits)
+
+
+def _called(kind: str, split: str | None) -> str:
+    return kind if split is None else f"{split}/{kind}"
+
+
+def _left_out(left: Sequence[tuple[str, LedgerError]], kind: str, split: str | None) -> list[str]:
+    if not left:
+        return []
+    names = ", ".join(name for name, _ in left[:5]) + (" ..." if len(left) > 5 else "")
+    return [f"{counted(len(left), 'run', 'runs')} left out, without {_called(kind, split)}: {names}"]
+
+
+def _none(held: Sequence[Held], kind: str, chart: str | None) -> NoSuchChart:
+    """Return the error for runs of which none has the chart: what they have instead."""
+    found = dict.fromkeys(
+        metric_key(c.name, c.context) for one in held for c in one.state.charts if c.extension == "json"
+    )
+    what = f"chart {chart!r}" if chart is not None else f"{kind} data"
+    who = f"the run {held[0].state.id} has no {what}" if len(held) == 1 else f"none of these runs has {what}"
+    those = ("it has " if len(held) == 1 else "they have ") + (", ".join(list(found)[:12]) or "no charts that are data")
+    kept = f"run.log_{kind}" if kind in NOT_COMPUTED else "run.evaluate"
+    named = f"another name: ledger plot {kind.replace('_', '-')} --chart NAME"
+    hint = named if found else f"such charts are kept by {kept}"
+    return NoSuchChart(f"{who}; {those}", hint=hint)
+
+
+def _series(one: Held, kind: str, split: str | None, asked: Asked, *, alone: bool) -> tuple[list[Series], list[str]]:
+    """Return the chart data of one run, and what is to be said of it; raises NoSuchChart saying what it has."""
+    if not one.splits:
+        raise _none([one], kind, asked.chart)
+    contexts = one.contexts(split)
+    if not contexts:
+        raise _no_split(one, kind, split, asked.chart)
+    wanted = canonical_context(asked.context)
+    if wanted is None and None not in contexts and len(contexts) > 1:
+        return _folds(one, kind, split, asked, alone=alone)
+    if wanted is None:
+        wanted = contexts[0]
+    if wanted not in contexts:
+        known = "; ".join(said(context) for context in contexts[:20])
+        who = f"the run {one.state.id} has no {_called(asked.chart or kind, split)} of {said(wanted)}"
+        raise NoSuchChart(f"{who}; it has it of {known}", hint=_which(contexts))
+    return [_at(one, kind, split, wanted, asked)], []
+
+
+def _which(contexts: Sequence[Context]) -> str:
+    return f"say which: --context {said(next((c for c in contexts if c is not None), None))}"
+
+
+def _no_split(one: Held, kind: str, split: str | None, chart: str | None) -> NoSuchChart:
+    """Return the error for a run that has the kind, of other splits: those with a chart, then those with predictions.
+
+    Whether predictions give the kind is not known before it is computed.
+    """
+    parts = [f"{kind} data of {_listed(list(one.charts))}"] if one.charts else []
+    if predicted := [split for split in one.kept if split not in one.charts]:
+        parts.append(f"predictions of {_listed(predicted)}")
+    return NoSuchChart(
+        f"the run {one.state.id} has no {_called(chart or kind, split)}; it has {', and '.join(parts)}",
+        hint="say which: --split NAME",
+    )
+
+
+def _folds(one: Held, kind: str, split: str | None, asked: Asked, *, alone: bool) -> tuple[list[Series], list[str]]:
+    """Return the folds of a run and, where they have predictions, what these give together; of several runs that alone.
+
+    Raises NoSuchChart where contexts are no folds, or the folds can neither be overlaid nor taken together.
+    """
+    contexts = one.contexts(split)
+    who = f"the run {one.state.id} has {_called(asked.chart or kind, split)}"
+    if any(chart_held.fold(context) is None for context in contexts):
+        raise NoSuchChart(f"{who} of {'; '.join(said(context) for context in contexts[:20])}", hint=_which(contexts))
+    overlaid = [
+        _at(one, kind, split, context, asked)._replace(name=f"fold {chart_held.fold(context)}")
+        for context in (contexts if alone and kind in _OVERLAID else ())
+    ]
+    folds = counted(len(contexts), "fold", "folds")
+    try:
+        whole = _together(one, kind, split, contexts, asked)
+    except NoSuchChart as error:
+        if overlaid:
+            return overlaid, []
+        problem = f"{who} of {folds}, which cannot be taken together: {error.message}"
+        raise NoSuchChart(problem, hint=_which(contexts)) from None
+    if overlaid:
+        return [whole._replace(name=TOGETHER), *overlaid], []
+    return [whole], [f"of {one.state.name} {folds} are taken together; one of them: --context {said(contexts[0])}"]
+
+
+def _at(one: Held, kind: str, split: str | None, context: Context, asked: Asked) -> Series:
+    """Return the chart data of one place of a run."""
+    if context in one.charts.get(split, {}):
+        return _stored(one, chart_held.at_step(one, split, context, asked.step), kind)
+    return _computed(one, kind, split, chart_held.batches(one, split, context, asked.step), context)
+
+
+def _stored(one: Held, chart: Chart, kind: str) -> Series:
+    key = metric_key(chart.name, chart.context)
+    found = definitions.chart_data(one.source.tree, one.state.id, chart)
+    if found.kind != kind and not (kind == "confusion" and found.kind == "table" and is_of_labels(found.columns)):
+        raise NoSuchChart(
+            f"the chart {key} of {one.state.id} is {found.kind} data, not {kind}",
+            hint=f"ledger charts {one.state.id} {key} -o FILE.png",
+        )
+    return _checked(one.state, key, kind, found)
+
+
+def _checked(state: RunState, key: str, kind: str, found: ChartData) -> Series:
+    check(kind, found.columns, state.id, key)
+    return Series(state.id, state.name, key, dict(found.columns), dict(found.facts))
+
+
+def _computed(
+    one: Held, kind: str, split: str | None, chosen: Sequence[Predictions], context: Context = None
+) -> Series:
+    """Return chart data from a run's predictions; raises NoSuchChart where they give none, with the reason."""
+    who = f"the run {one.state.id} has no {_called(kind, split)}, and its predictions give none"
+    hint = f"ledger evaluate {one.state.id}" + ("" if split is None else f" --split {chosen[0].split}")
+    try:
+        asked = evaluations.Asked(charts=True)
+        found = evaluations.of_chosen(one.source.tree, one.state, chosen, asked, {}).whole
+    except DamagedFile:
+        raise
+    except LedgerError as error:
+        raise NoSuchChart(f"{who}: {error.message}", hint=error.hint or hint) from None
+    name = kind if kind in found.charts else COMPUTED.get(kind, kind)
+    if name not in found.charts:
+        told = next((text for text in found.notices if text.startswith((f"no {kind} chart", f"no {name} chart"))), None)
+        article = "an" if found.kind[0] in "aeiou" else "a"
+        has = f", with {', '.join(found.charts)}" if found.charts else ""
+        why = told.partition(": ")[2] if told else f"they are {article} {found.kind} evaluation{has}"
+        raise NoSuchChart(f"{who}: {why}", hint=f"what they give: {hint}")
+    chart = thinning.thinned(found.charts[name])  # as it would be stored: a picture shows no more of a million vertices
+    return _checked(one.state, metric_key(_called(name, split), context), kind, chart)
+
+
+def _together(one: Held, kind: str, split: str | None, contexts: Sequence[Context], asked: Asked) -> Series:
+    """Return what the predictions of several folds give as one; raises NoSuchChart where a fold has none."""
+    kept = one.kept.get(split, {})
+    for context in contexts:
+        if context not in kept:
+            raise NoSuchChart(f"there are no predictions of {said(context)}")
+    chosen = [found for context in contexts for found in chart_held.batches(one, split, context, asked.step)]
+    return _computed(one, kind, split, chosen)
+
+
+def single(state: RunState, chart: str, found: ChartData) -> ChartPlot:
+    """Return the plot of one chart that was read; raises UsageError for a kind that this version does not know."""
+    kind = found.kind
+    if kind == DEFINITIONS:
+        kind, found = "table", _listed_definitions(found)
+    elif kind == "table" and is_of_labels(found.columns):
+        kind = "confusion"
+    if kind not in (*KINDS, *ALONE):
+        raise UsageError(
+            f"the chart {chart} is {kind} data, which is not drawn",
+            hint=f"write it as it is: ledger charts {state.id} {chart} -o FILE.json",
+        )
+    return ChartPlot(kind, chart_held.split_of_chart(state, chart), [_checked(state, chart, kind, found)], Asked(), [])
+
+
+def _listed_definitions(found: ChartData) -> ChartData:
+    """Return the definitions of metrics as a table: name, formula, and the rest in words."""
+    metrics = found.facts.get("metrics")
+    known = (
+        {name: of for name, of in metrics.items() if isinstance(of, Mapping)} if isinstance(metrics, Mapping) else {}
+    )
+    columns: dict[str, Any] = {
+        "metric": list(known),
+        "formula": [str(of.get("formula", "-")) for of in known.values()],
+        "computed with": [
+            ", ".join(f"{name} {value}" for name, value in of.items() if name != "formula") for of in known.values()
+        ],
+    }
+    return ChartData("table", columns, {"title": "definitions"})
 
 
 def _check_classes(series: Sequence[Series], kind: str, wanted: Sequence[str]) -> None:
@@ -201,178 +384,3 @@ def _check_classes(series: Sequence[Series], kind: str, wanted: Sequence[str]) -
             raise NoSuchChart(f"there is no class {label!r}; there are {', '.join(list(known)[:20]) or 'none'}")
         if not any(with_classes):
             raise UsageError("--class chooses among many classes; these runs have two")
-
-
-def _left_out(left: Sequence[tuple[str, LedgerError]], kind: str, split: str | None) -> list[str]:
-    if not left:
-        return []
-    names = ", ".join(name for name, _ in left[:5]) + (" ..." if len(left) > 5 else "")
-    return [f"{counted(len(left), 'run', 'runs')} left out, without {_called(kind, split)}: {names}"]
-
-
-def _called(kind: str, split: str | None) -> str:
-    return kind if split is None else f"{split}/{kind}"
-
-
-def _held(state: RunState, source: Source, kind: str, asked: Asked) -> _Held:
-    charts: dict[str | None, list[Chart]] = {}
-    known = [chart for chart in state.charts if chart.extension == "json"]
-    for chart in known:
-        key = metric_key(chart.name, chart.context)
-        where = place(key)
-        plain = asked.chart is None and where.metric == kind and where.fold is None and not where.rest
-        if plain or (asked.chart is not None and asked.chart in (key, chart.name, where.metric)):
-            charts.setdefault(where.split, []).append(chart)
-    if not charts and asked.chart is None and known:
-        for chart in _of_kind(known, source, kind):
-            where = place(metric_key(chart.name, chart.context))
-            if where.fold is None and not where.rest:
-                charts.setdefault(where.split, []).append(chart)
-    computed = [] if kind in _NOT_COMPUTED or asked.chart is not None else state.predictions
-    predicted = dict.fromkeys(_same(found.split) for found in computed)
-    return _Held(state, source, charts, [split for split in predicted if split not in charts])
-
-
-def _of_kind(known: Sequence[Chart], source: Source, kind: str) -> list[Chart]:
-    """Return the charts of a kind; read is one of each series that may be, those of evaluations are known by name."""
-    series: dict[tuple[str, str], Chart] = {(chart.name, chart.context or ""): chart for chart in known}
-    evaluations = form.of_evaluations(series)
-    other = {
-        (prefix + name, context)
-        for (prefix, context), names in evaluations.items()
-        for name in names
-        if form.EVALUATION[name] != kind
-    }
-    kinds = definitions.kinds(source.tree, [chart for key, chart in series.items() if key not in other])
-    found = {key for key, chart in series.items() if kinds.get(chart.blob) == kind}
-    return [chart for chart in known if (chart.name, chart.context or "") in found]
-
-
-def _same(split: str | None) -> str | None:
-    return _SAME.get(split or "", split)
-
-
-def _split(runs: Sequence[Sequence[str | None]], kind: str, wanted: str | None) -> str | None:
-    """Return the split that is shown: the wanted one, else test or val (that all runs have, or any), else the only."""
-    if wanted is not None:
-        return _same(wanted)
-    there = list(dict.fromkeys(split for splits in runs for split in splits))
-    for rule in (all, any):
-        for split in ("test", "val"):
-            if rule(split in splits for splits in runs):
-                return split
-    if len(there) > 1 and not all(None in splits for splits in runs):
-        raise UsageError(f"there is {kind} data of {_listed(there)}", hint="say which: --split NAME")
-    return None if None in there else there[0]
-
-
-def _listed(splits: Sequence[str | None]) -> str:
-    return ", ".join("no split" if split is None else split for split in splits)
-
-
-def _none(held: Sequence[_Held], kind: str, chart: str | None) -> NoSuchChart:
-    """Return the error for runs of which none has the chart: what they have instead."""
-    found = dict.fromkeys(
-        metric_key(c.name, c.context) for one in held for c in one.state.charts if c.extension == "json"
-    )
-    what = f"chart {chart!r}" if chart is not None else f"{kind} data"
-    who = f"the run {held[0].state.id} has no {what}" if len(held) == 1 else f"none of these runs has {what}"
-    those = ("it has " if len(held) == 1 else "they have ") + (", ".join(list(found)[:12]) or "no charts that are data")
-    kept = f"run.log_{kind}" if kind in _NOT_COMPUTED else "run.evaluate"
-    named = f"another name: ledger plot {kind.replace('_', '-')} --chart NAME"
-    hint = named if found else f"such charts are kept by {kept}"
-    return NoSuchChart(f"{who}; {those}", hint=hint)
-
-
-def _series(one: _Held, kind: str, split: str | None, asked: Asked) -> Series:
-    """Return the chart data of one run; raises NoSuchChart saying what it has."""
-    if split in one.charts:
-        return _stored(one, _at_step(one, one.charts[split], asked.step), kind)
-    if split in one.predicted:
-        return _computed(one, kind, split, asked.step)
-    if not one.splits:
-        raise _none([one], kind, asked.chart)
-    raise NoSuchChart(
-        f"the run {one.state.id} has no {_called(asked.chart or kind, split)}; it has {kind} data of "
-        f"{_listed(one.splits)}",
-        hint="say which: --split NAME",
-    )
-
-
-def _at_step(one: _Held, series: Sequence[Chart], step: int | None) -> Chart:
-    keys = list(dict.fromkeys(metric_key(chart.name, chart.context) for chart in series))
-    if len(keys) > 1:
-        raise UsageError(f"the run {one.state.id} has {', '.join(keys)}", hint="say which: --chart NAME")
-    return charts.at_step(one.state, keys[0], series, step)
-
-
-def _stored(one: _Held, chart: Chart, kind: str) -> Series:
-    key = metric_key(chart.name, chart.context)
-    found = definitions.chart_data(one.source.tree, one.state.id, chart)
-    if found.kind != kind:
-        raise NoSuchChart(
-            f"the chart {key} of {one.state.id} is {found.kind} data, not {kind}",
-            hint=f"ledger charts {one.state.id} {key}" + (" -o FILE.png" if found.kind in KINDS else ""),
-        )
-    return _checked(Series(one.state.id, one.state.name, key, dict(found.columns), dict(found.facts)), kind)
-
-
-def _computed(one: _Held, kind: str, split: str | None, step: int | None) -> Series:
-    """Return chart data from a run's predictions; raises NoSuchChart where they give none."""
-    wanted = next((p.split for p in one.state.predictions if _same(p.split) == split), split)
-    who = f"the run {one.state.id} has no {_called(kind, split)}, and its predictions give none"
-    hint = f"ledger charts {one.state.id}"
-    try:
-        asked = evaluations.Asked(split=wanted, step=step, charts=True)
-        found = evaluations.again(one.source.tree, one.state, asked, {}).whole
-    except DamagedFile:
-        raise
-    except LedgerError as error:
-        raise NoSuchChart(f"{who}: {error.message}", hint=error.hint or hint) from None
-    chart = found.charts.get(kind) or found.charts.get(_COMPUTED.get(kind, kind))
-    if chart is None:
-        raise NoSuchChart(
-            f"{who}: they are a {found.kind} evaluation, with {', '.join(found.charts)}",
-            hint=f"what is undefined, and why: ledger evaluate {one.state.id}",
-        )
-    chart = thinning.thinned(chart)  # as it would be stored: a picture shows no more of a million vertices
-    return _checked(Series(one.state.id, one.state.name, _called(kind, split), chart.columns, chart.facts), kind)
-
-
-def single(run: str, name: str, chart: str, found: Any) -> ChartPlot:
-    """Return the plot of one chart that was read; raises UsageError for data that no picture is made of."""
-    if found.kind not in KINDS:
-        raise UsageError(
-            f"the chart {chart} is {found.kind} data, which is not drawn",
-            hint=f"write it as it is: ledger charts {run} {chart} -o FILE.json",
-        )
-    series = _checked(Series(run, name, chart, dict(found.columns), dict(found.facts)), found.kind)
-    return ChartPlot(found.kind, place(chart).split, [series], Asked(), [])
-
-
-def _checked(series: Series, kind: str) -> Series:
-    """Return a series that can be drawn: the columns of its kind are there, and numbers where they have to be."""
-    who = f"the chart {series.chart} of {series.run} is no {kind} data"
-    for name in (*_NUMBERS[kind], *_TEXTS.get(kind, ())):
-        if name not in series.columns:
-            raise DamagedFile(f"{who}: it has no column {name!r}", hint=f"ledger charts {series.run} {series.chart}")
-    words = {"class", *_TEXTS.get(kind, ())}
-    for name, values in series.columns.items():
-        plain = values.tolist() if hasattr(values, "tolist") else values
-        wrong = [v for v in plain if v is not None and not isinstance(v, int | float)] if name not in words else []
-        if wrong:
-            raise DamagedFile(
-                f"{who}: its column {name!r} has {str(wrong[0])[:40]!r}, which is no number",
-                hint=f"ledger charts {series.run} {series.chart}",
-            )
-    edges = [series.columns[name] for name in ("low", "high") if name in _NUMBERS[kind]]
-    if edges and not all(_finite_and_less(low, high) for low, high in zip(*edges, strict=True)):
-        raise DamagedFile(f"{who}: its edges do not ascend", hint=f"ledger charts {series.run} {series.chart}")
-    if any(abs(edge) > _DRAWN_MAX for ends in edges for edge in ends):
-        raise UsageError(
-            f"the chart {series.chart} of {series.run} has edges beyond {_DRAWN_MAX:g}, more than a picture can show",
-            hint=f"ledger evaluate {series.run}",
-        )
-    if not any(len(values) for values in series.columns.values()):
-        raise NoSuchChart(f"the chart {series.chart} of {series.run} has no points", hint=f"ledger charts {series.run}")
-    return series

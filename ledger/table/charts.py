@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 from ledger.errors import NoSuchChart, UsageError, counted
 from ledger.format.names import metric_key
 from ledger.store.state import Chart, RunState
+from ledger.table.columns import nearest
 
 MOST = 24  # pictures that are shown unasked
+_SAID_MOST = 12  # names of charts that an error lists
 KINDS = frozenset({"png", "jpg", "jpeg", "gif", "webp", "bmp"})
 
 
@@ -45,7 +47,10 @@ def find(state: RunState, name: str, step: int | None = None) -> Chart:
     """Return a chart of a run: at `step`, else the one without a step, else the last; raises NoSuchChart."""
     series = [c for c in state.charts if metric_key(c.name, c.context) == name or c.name == name]
     if not series:
-        known = ", ".join(dict.fromkeys(c.name for c in state.charts)) or "no charts"
+        names = list(dict.fromkeys(c.name for c in state.charts))
+        shown = nearest(name, names) or names[:_SAID_MOST]
+        more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+        known = ", ".join(shown) + more if names else "no charts"
         raise NoSuchChart(f"the run {state.id} has no chart {name!r}; it has {known}", hint=f"ledger charts {state.id}")
     return at_step(state, name, series, step)
 

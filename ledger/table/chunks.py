@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ledger.store.state import Predictions
 from ledger.store.tree import Tree
-from ledger.table.predictions import read_blob
+from ledger.table.predictions import picked, read_blob
 
 if TYPE_CHECKING:
     from ledger.format.predictions import Column
@@ -27,13 +27,24 @@ def width(one: Predictions, name: str) -> int | None:
     return parse_dtype(one.columns[name].dtype)[1]
 
 
-def read(tree: Tree, run: str, chosen: Sequence[Predictions], names: Sequence[str]) -> Iterator[dict[str, Column]]:
+def read(
+    tree: Tree, run: str, chosen: Sequence[Predictions], names: Sequence[str], kept: Sequence[Any] | None = None
+) -> Iterator[dict[str, Column]]:
     """Yield chunks of rows of these columns, which all batches have; raises DamagedFile as `predictions.read` does.
 
-    A digest that is another is known behind the last chunk only: whoever has not seen the end knows nothing.
+    `kept` says of each batch which rows count, as `predictions.newest` gives it. A digest that is another is known
+    behind the last chunk only: whoever has not seen the end knows nothing.
     """
-    for one in chosen:
-        yield from _side_by_side({name: _pieces(tree, run, one, name) for name in names}, one.rows)
+    for number, one in enumerate(chosen):
+        start = 0
+        for chunk in _side_by_side({name: _pieces(tree, run, one, name) for name in names}, one.rows):
+            rows = len(chunk[names[0]].values)
+            mask = None if kept is None else kept[number][start : start + rows]
+            start += rows
+            if mask is None or mask.all():
+                yield chunk
+            elif mask.any():
+                yield {name: picked(column, mask) for name, column in chunk.items()}
 
 
 def _pieces(tree: Tree, run: str, one: Predictions, name: str) -> Iterator[Column]:
@@ -52,14 +63,10 @@ def _side_by_side(columns: dict[str, Iterator[Column]], rows: int) -> Iterator[d
             if name not in at_hand:
                 at_hand[name] = next(pieces)
         count = min(len(column.values) for column in at_hand.values())
-        yield {name: _part(column, slice(None, count)) for name, column in at_hand.items()}
-        rest = {name: _part(column, slice(count, None)) for name, column in at_hand.items()}
+        yield {name: picked(column, slice(None, count)) for name, column in at_hand.items()}
+        rest = {name: picked(column, slice(count, None)) for name, column in at_hand.items()}
         at_hand = {name: column for name, column in rest.items() if len(column.values)}
         rows -= count
     for pieces in columns.values():
         for _ in pieces:  # nothing is left, and now the digest is checked
             raise AssertionError
-
-
-def _part(column: Column, rows: slice) -> Column:
-    return column._replace(values=column.values[rows], null=None if column.null is None else column.null[rows])

@@ -16,14 +16,20 @@ Cell = tuple[str, int | None]  # a key, a step
 
 
 def stored_key(state: RunState, key: str, schema: "Schema") -> str:
-    """Return the key under which a run has a metric: this one, else its canonical name, else an alias; else this one.
+    """Return the key whose value is shown for a metric of a run: its canonical name, else an alias; else this one.
 
-    A correction has to be stored where the value is, or both would be shown.
+    A correction has to be stored where the value is that tables show, or both would be there.
     """
+    return next((spelling for spelling in spellings(key, schema) if spelling in state.metrics), key)
+
+
+def spellings(key: str, schema: "Schema") -> list[str]:
+    """Return the keys under which a metric may be stored: the one that is shown first."""
+    if not schema.aliases:
+        return [key]
     canonical = schema.canonical(key)
     name, context = names.parse_key(canonical)
-    aliases = (names.metric_key(alias, context) for alias in sorted(schema.metric(name).alias))
-    return next((spelling for spelling in (key, canonical, *aliases) if spelling in state.metrics), key)
+    return [canonical, *(names.metric_key(alias, context) for alias in sorted(schema.metric(name).alias))]
 
 
 def values(tree: Tree, state: RunState, cells: Collection[Cell]) -> dict[Cell, float | Undefined]:

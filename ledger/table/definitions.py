@@ -61,9 +61,17 @@ def kinds(tree: Tree, found: Sequence[Chart]) -> dict[str, str]:
 
 
 def of_split(state: RunState, split: str | None, step: int | None = None, context: str | None = None) -> Chart | None:
-    """Return the chart with the definitions of an evaluation, or None."""
+    """Return the chart with the definitions of an evaluation, or None.
+
+    Without a context, where there is none of all together, that of the folds (or whatever contexts there are) counts if
+    it is the same for each of them.
+    """
     name = DEFINITIONS if split is None else f"{split}/{DEFINITIONS}"
-    found = [c for c in state.charts if c.name == name and c.context == context and c.extension == charts.EXTENSION]
+    every = [c for c in state.charts if c.name == name and c.extension == charts.EXTENSION]
+    found = [c for c in every if c.context == context]
+    if not found and context is None:
+        of_parts = [c for c in every if c.step == step]
+        found = of_parts if len({c.blob for c in of_parts}) == 1 else []
     at = [chart for chart in found if chart.step == step]
     return max(at or found, key=lambda chart: (chart.step is None, chart.step or 0), default=None)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from ledger.errors import DamagedFile, NotFound, Undecided, UsageError
 from ledger.evaluate import Evaluation, evaluate
+from ledger.evaluate.calling import POSITIVE
 from ledger.evaluate.lookup import bundle
 from ledger.format.names import canonical_context, metric_key
 from ledger.format.values import Undefined
@@ -78,6 +79,7 @@ class Reevaluation(NamedTuple):
             "step": self.step,
             "context": self.context,
             "kind": self.whole.kind,
+            "positive": self.whole.labels[-1] if self.whole.kind == "binary" else None,
             **_json(self.whole),
         }
         shown: dict[str, Any] = {"schema": "ledger.evaluate/1"}
@@ -109,6 +111,13 @@ def again(tree: Tree, state: RunState, asked: Asked, options: Mapping[str, Any])
     Kind, threshold and options are those of the evaluation that was logged of them, unless others are asked for.
     """
     chosen = predictions.choose(state, asked.split, asked.step, asked.context)
+    return of_chosen(tree, state, chosen, asked, options)
+
+
+def of_chosen(
+    tree: Tree, state: RunState, chosen: Sequence[Predictions], asked: Asked, options: Mapping[str, Any]
+) -> Reevaluation:
+    """Return the evaluation of chosen predictions together, such as those of several folds; see `again`."""
     found, coverage = labels.read(tree, state.id, chosen, as_of=asked.as_of)
     labels.refuse_unknown(found, state.id, coverage)
     of = "" if found.split is None else f" of {found.split!r}"
@@ -130,6 +139,9 @@ def again(tree: Tree, state: RunState, asked: Asked, options: Mapping[str, Any])
         given.pop("y_pred", None)
         how["threshold"] = asked.threshold
     whole = evaluate(**given, labels=found.labels, **how)
+    whole.notices = [notice for notice in whole.notices if not notice.startswith(POSITIVE)]  # which the heading says
+    if found.replaced:
+        whole.notices.append(predictions.said_replaced(found))
     parts = []
     if asked.slice is not None:
         how |= {"kind": whole.kind, "labels": list(whole.labels) or None, "charts": False}

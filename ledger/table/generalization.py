@@ -2,7 +2,8 @@
 
 The index is the range of the score over the splits, max - min: 0 is the same everywhere, less is better. With folds it
 is the mean over the folds of each fold's range, and its uncertainty is the half-width of the 95 % t-interval of that
-mean. It says nothing of how good the score is: a model that guesses generalizes perfectly.
+mean, where both ends of every range were taken fold by fold and the ranges differ. It says nothing of how good the
+score is: a model that guesses generalizes perfectly.
 """
 
 import math
@@ -25,8 +26,9 @@ Folded = Mapping[str | None, Mapping[str | None, float]]  # split -> fold (None:
 class Generalization(NamedTuple):
     """The index of one run as `value`; NaN where a split has no number.
 
-    `half_width` is that of the interval of the index (None without folds), `folds` their number, `worst` the score of
-    the worst split, `gap` by how much the last split is worse than train (negative: better; None without train).
+    `half_width` is that of the interval of the index (None where folds do not tell it), `folds` their number, `worst`
+    the score of the worst split, `gap` by how much the last split is worse than train (negative: better; None without
+    train).
     """
 
     value: float
@@ -63,7 +65,19 @@ def generalization(values: Folded, goal: str | None) -> Generalization | None:
     ranges = [_range([of.get(fold, of.get(None, math.nan)) for of in found.values()]) for fold in folds]
     if len(ranges) < 2:
         return Generalization(_range(list(means.values())), None, len(folds), worst, gap)
-    return Generalization(mean_of(dict(zip(folds, ranges, strict=True))), _half_width(ranges), len(folds), worst, gap)
+    half = _half_width(ranges) if _vary(found, folds, ranges) else None
+    return Generalization(mean_of(dict(zip(folds, ranges, strict=True))), half, len(folds), worst, gap)
+
+
+def _vary(found: Mapping[str, Mapping[str | None, float]], folds: Sequence[str], ranges: Sequence[float]) -> bool:
+    """Say whether folds tell how uncertain the ranges are.
+
+    One number for all folds, such as that of the test set, has no spread to tell: where it is an end of a range, an
+    interval would be too narrow. Ranges that are all equal would give one of no width.
+    """
+    own = [[of[fold] for of in found.values() if fold in of] for fold in folds]
+    measured = all(len(values) > 1 and _range(values) == whole for values, whole in zip(own, ranges, strict=True))
+    return measured and len(set(ranges)) > 1
 
 
 def _range(values: Sequence[float]) -> float:

@@ -46,6 +46,7 @@ class Coverages(NamedTuple):
 
     rows: list[Covered]
     as_of: int | None
+    left_out: bool = False  # sets of predictions, or of labels, that are damaged; each was told
 
     def to_json(self) -> dict[str, Any]:
         """Return the document that `ledger labels coverage --json` prints."""
@@ -68,19 +69,21 @@ def _json(row: Covered) -> dict[str, Any]:
     return shown | ({"contradictions": row.coverage.contradictions} if row.coverage.contradictions else {})
 
 
-def of_run(tree: Tree, state: RunState, split: str | None = None, as_of: int | None = None) -> list[Covered]:
-    """Return the coverage of the predictions of a run, of one split or of all; raises what `labels.read` does."""
-    places: dict[tuple[str | None, str | None], list[Predictions]] = {}
+def places(state: RunState, split: str | None = None) -> list[list[Predictions]]:
+    """Return the predictions of a run, of one split or of all: a list for each split and context."""
+    found: dict[tuple[str | None, str | None], list[Predictions]] = {}
     for one in state.predictions:
         if split in (None, one.split):
-            places.setdefault((one.split, one.context), []).append(one)
-    found = []
-    for (of_split, context), every in places.items():
-        steps = {one.step for one in every}
-        step = None if None in steps else max(s for s in steps if s is not None)
-        coverage = _coverage(tree, state.id, [one for one in every if one.step == step], as_of)
-        found.append(Covered(state.id, state.name, of_split, context, step, coverage))
-    return found
+            found.setdefault((one.split, one.context), []).append(one)
+    return list(found.values())
+
+
+def of_place(tree: Tree, state: RunState, every: Sequence[Predictions], as_of: int | None = None) -> Covered:
+    """Return the coverage of what `places` gave: of those without a step, else of the last; raises as `labels.read`."""
+    steps = {one.step for one in every}
+    step = None if None in steps else max(s for s in steps if s is not None)
+    coverage = _coverage(tree, state.id, [one for one in every if one.step == step], as_of)
+    return Covered(state.id, state.name, every[0].split, every[0].context, step, coverage)
 
 
 def _coverage(tree: Tree, run: str, chosen: Sequence[Predictions], as_of: int | None) -> Coverage:
@@ -89,4 +92,5 @@ def _coverage(tree: Tree, run: str, chosen: Sequence[Predictions], as_of: int | 
         return Coverage(0, sum(one.rows for one in chosen), 0, [], as_of)
     some = [msgspec.structs.replace(one, columns=columns) for one, columns in zip(chosen, kept, strict=True)]
     found, coverage = labels.read(tree, run, some, as_of=as_of)
-    return coverage or labels.joined(tree, run, found, [], [(one.rows, one.time) for one in some], as_of)[1]
+    times = [(rows, one.time) for rows, one in zip(found.counted, some, strict=True)]
+    return coverage or labels.joined(tree, run, found, [], times, as_of)[1]

@@ -101,13 +101,10 @@ def column(tree: Tree, path: str, entry: Labels, name: str) -> Column:
     """Return the column `ids` or `label` of labels; raises DamagedFile."""
     ref = entry.columns[name]
     try:
-        kind, width = form.parse_dtype(ref.dtype)
-        if width is not None or (name == "ids" and kind not in ("int64", "uint64", TEXT)):
-            raise DamagedFile(f"{ref.dtype} can be no {name}", hint=RESTORE)
+        if wrong := form.label_fault(name, ref.dtype):
+            raise DamagedFile(wrong, hint=RESTORE)
         data = blobs.get(tree, ref.blob, "parquet")
         return form.decode(data, f"the blob {ref.blob[:16]}", ref.dtype, ref.digest, entry.rows)
-    except ValueError as error:
-        raise DamagedFile(f"the column {name!r} of the labels {path} cannot be read: {error}", hint=RESTORE) from None
     except DamagedFile as error:
         text = f"the column {name!r} of the labels {path} cannot be read: {error.message}"
         raise DamagedFile(text, hint=error.hint) from None

@@ -27,6 +27,7 @@ class LabelLog(NamedTuple):
 
     sets: list[labels.LabelSet]
     notices: list[str]
+    damaged: bool = False  # entries that cannot be trusted were left out; the notices say which
 
     def rows(self) -> list[list[Any]]:
         """Return what `HEADINGS` names of each set in view."""
@@ -64,9 +65,9 @@ def _json(one: labels.LabelSet) -> dict[str, Any]:
 
 
 def listed(tree: Tree) -> LabelLog:
-    """Return the labels of a ledger; raises DamagedFile or NewerFormat for an entry that cannot be trusted."""
+    """Return the labels of a ledger; an entry that cannot be trusted is left out and told."""
     found = labels.read(tree)
-    return LabelLog(found.sets, found.notices)
+    return LabelLog(found.sets, found.notices, bool(found.damaged))
 
 
 class Against(NamedTuple):
@@ -91,9 +92,11 @@ def against(
 ) -> Against:
     """Hold new labels (ids, label) of a split, or of any, against predictions of runs and against labels that are here.
 
-    Raises DamagedFile for labels that cannot be read.
+    Raises DamagedFile or NewerFormat for labels that cannot be read, of this split or of any.
     """
-    used = [one for one in labels.read(tree).sets if not one.retracted]
+    log = labels.read(tree)
+    log.refuse_damaged(*([] if split is None else [split]))
+    used = [one for one in log.sets if not one.retracted]
     used = [one for one in used if split is None or one.entry.split in (None, split)]
     same, other, kinds = _labelled(index(tree, used), new) if used else (0, 0, [])
     wanted, there = Index([new]), None

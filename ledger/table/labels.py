@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ledger.errors import NotFound, Undecided
+from ledger.errors import NotFound, Undecided, warn
 from ledger.format import ids
 from ledger.store import labels
 from ledger.store.labels import LabelSet
@@ -20,6 +20,9 @@ from ledger.table.predictions import Predicted
 
 if TYPE_CHECKING:
     from ledger.format.predictions import Column
+
+
+_told: set[tuple[str, str]] = set()  # ledgers and paths of damaged entries
 
 
 class Coverage(NamedTuple):
@@ -51,10 +54,16 @@ class Coverage(NamedTuple):
 def sets(tree: Tree, split: str | None, as_of: int | None = None) -> list[LabelSet]:
     """Return the sets of labels that count for predictions of a split, by rank: those of the split, and of any.
 
-    With `as_of` (us since 1970) those that were known then. Raises DamagedFile or NewerFormat for an entry that cannot
-    be trusted.
+    With `as_of` (us since 1970) those that were known then. Raises DamagedFile or NewerFormat where an entry that may
+    be of the split cannot be trusted; of one of another split it is told once.
     """
-    found = [one for one in labels.read(tree).sets if not one.retracted and one.entry.split in (None, split)]
+    log = labels.read(tree)
+    log.refuse_damaged(split)
+    for one in log.damaged:
+        if (place := (tree.root, one.path)) not in _told:
+            _told.add(place)
+            warn(one.notice)
+    found = [one for one in log.sets if not one.retracted and one.entry.split in (None, split)]
     return found if as_of is None else [one for one in found if one.entry.at_us <= as_of]
 
 
@@ -88,12 +97,15 @@ def read(
         used = sets(tree, found.split, as_of) if entries is None else _named(tree, entries)
     if not used and as_of is None:
         return found, None
-    return joined(tree, run, found, used, [(one.rows, one.time) for one in chosen], as_of)
+    return joined(tree, run, found, used, [(n, one.time) for n, one in zip(found.counted, chosen, strict=True)], as_of)
 
 
 def _named(tree: Tree, wanted: Sequence[str]) -> list[LabelSet]:
-    found = {one.id: one for one in labels.read(tree).sets}
+    log = labels.read(tree)
+    found = {one.id: one for one in log.sets}
     if missing := [id for id in wanted if id not in found]:
+        if damaged := [one for one in log.damaged if one.id in missing]:
+            raise damaged[0].refusal
         raise NotFound(f"the labels {missing[0]} are not here", hint="if git has them: git checkout -- .ledger")
     return sorted((found[id] for id in wanted), key=lambda one: one.rank)
 
@@ -108,8 +120,8 @@ def joined(
 ) -> tuple[Predicted, Coverage]:
     """Return predictions with y_true filled from sets of labels in order of rank, and how many labels are in.
 
-    `times`: (rows, when they were logged in us) of each batch. Raises Undecided where labels are of kinds that do not
-    go together, or one a row where a row has several.
+    `times`: (rows that count, when they were logged in us) of each batch. Raises Undecided where labels are of kinds
+    that do not go together, or one a row where a row has several.
     """
     from ledger.table import label_join
 

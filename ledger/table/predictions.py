@@ -21,7 +21,11 @@ _DEFAULT_SPLITS = ("test", "val")
 
 
 class Predicted(NamedTuple):
-    """The predictions of one place: columns by name, all of `rows` rows; `labels` in the order of the scores."""
+    """The predictions of one place: columns by name, all of `rows` rows; `labels` in the order of the scores.
+
+    `counted` says how many rows of each batch are among them, `replaced` how many are not, a newer batch having their
+    id.
+    """
 
     split: str | None
     step: int | None
@@ -29,6 +33,8 @@ class Predicted(NamedTuple):
     rows: int
     labels: list[Any] | None
     columns: dict[str, Column]
+    counted: tuple[int, ...] = ()
+    replaced: int = 0
 
 
 def choose_split(state: RunState, split: str | None) -> str | None:
@@ -92,10 +98,12 @@ Known = MutableMapping[tuple[str, str, str, int], "Column"]  # columns by blob, 
 def read(tree: Tree, run: str, chosen: Sequence[Predictions], known: Known | None = None) -> Predicted:
     """Return the columns of predictions, batches one behind the other; each blob is read once, none that is `known`.
 
-    A column that some batches lack has no values there. Raises DamagedFile for a blob that is absent or damaged, and
-    Undecided where a column is of two types that no third can hold exactly.
+    Of the rows of one id those of the newest batch count, see `newest`. A column that some batches lack has no values
+    there. Raises DamagedFile for a blob that is absent or damaged, and Undecided where a column is of two types that no
+    third can hold exactly.
     """
     known = {} if known is None else known
+    kept = newest(tree, run, chosen, known)
     names = list(dict.fromkeys(name for found in chosen for name in found.columns))
     parts: dict[str, list[Column | int]] = {name: [] for name in names}
     for found in chosen:
@@ -105,7 +113,65 @@ def read(tree: Tree, run: str, chosen: Sequence[Predictions], known: Known | Non
     first = chosen[0]
     labels = first.labels if all(found.labels == first.labels for found in chosen) else None
     columns = {name: _joined(run, name, found) for name, found in parts.items()}
-    return Predicted(first.split, first.step, first.context, sum(p.rows for p in chosen), labels, columns)
+    rows, counted = sum(p.rows for p in chosen), tuple(p.rows for p in chosen)
+    if kept is not None:
+        import numpy as np
+
+        whole = np.concatenate(kept)
+        columns = {name: picked(found, whole) for name, found in columns.items()}
+        counted = tuple(int(one.sum()) for one in kept)
+    place = first.split, first.step, first.context
+    return Predicted(*place, sum(counted), labels, columns, counted, rows - sum(counted))
+
+
+def newest(tree: Tree, run: str, chosen: Sequence[Predictions], known: Known | None = None) -> list[Any] | None:
+    """Return of each batch which rows count, as masks: all but those whose id is in a newer batch of the same place.
+
+    An id that a batch has several times stands for several rows. None where all rows count; raises as `read`.
+    """
+    import numpy as np
+
+    known = {} if known is None else known
+    places: dict[Any, list[int]] = {}
+    for number, one in enumerate(chosen):
+        if "ids" in one.columns:
+            places.setdefault((one.split, one.context, one.step), []).append(number)
+    kept = [np.ones(one.rows, np.bool_) for one in chosen]
+    for numbers in places.values():
+        if len(numbers) > 1:
+            ids = _joined(run, "ids", [_column(tree, run, chosen[n], "ids", known) for n in numbers])
+            sizes = [chosen[n].rows for n in numbers]
+            for n, mask in zip(numbers, np.split(_is_newest(ids, sizes), np.cumsum(sizes)[:-1]), strict=True):
+                kept[n] = mask
+    return None if all(mask.all() for mask in kept) else kept
+
+
+def _is_newest(ids: Column, sizes: Sequence[int]) -> Any:
+    """Return which rows have an id that is in no later batch; `sizes` are the rows of each. NaN is no id."""
+    import numpy as np
+
+    batch = np.repeat(np.arange(len(sizes)), sizes)
+    if ids.values.dtype.kind == "O":
+        last = dict(zip(ids.values.tolist(), batch.tolist(), strict=True))
+        found = np.fromiter((last[id] for id in ids.values.tolist()), np.int64, len(batch)) == batch
+    else:
+        values, where = np.unique(ids.values, return_inverse=True)
+        newest_of = np.zeros(len(values), np.int64)
+        np.maximum.at(newest_of, where, batch)
+        found = newest_of[where] == batch
+    if ids.null is not None:
+        found |= ids.null
+    return found | np.isnan(ids.values) if ids.values.dtype.kind == "f" else found
+
+
+def said_replaced(found: Predicted) -> str:
+    """Return what is said where rows of older batches do not count."""
+    return f"{found.replaced} of {found.rows + found.replaced} rows do not count: a newer batch has their ids"
+
+
+def picked(found: Column, rows: Any) -> Column:
+    """Return those rows of a column, by a mask or a slice."""
+    return found._replace(values=found.values[rows], null=None if found.null is None else found.null[rows])
 
 
 def _column(tree: Tree, run: str, found: Predictions, name: str, known: Known) -> Column:
@@ -182,7 +248,8 @@ def _within(part: Column, limit: int) -> bool:
 def frame(found: Predicted) -> pd.DataFrame:
     """Return predictions as a DataFrame, one row a row: y_true, y_pred, y_score, ids, timestamp, sample_weight, slice.*
 
-    A column with K values a row becomes NAME_0 to NAME_{K-1}. `attrs` has split, step, context and labels.
+    A column with K values a row becomes NAME_0 to NAME_{K-1}. `attrs` has split, step, context and labels, and how many
+    rows a newer batch replaced.
     """
     import pandas as pd
 
@@ -195,7 +262,7 @@ def frame(found: Predicted) -> pd.DataFrame:
             null = None if column.null is None else column.null[:, i]
             series[f"{name}_{i}"] = _series(column.kind, column.values[:, i], null)
     result = pd.DataFrame(series, index=pd.RangeIndex(found.rows))
-    result.attrs = {"split": found.split, "step": found.step, "context": found.context, "labels": found.labels}
+    result.attrs = {name: getattr(found, name) for name in ("split", "step", "context", "labels", "replaced")}
     return result
 
 

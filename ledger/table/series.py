@@ -10,14 +10,14 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from ledger.errors import Damage, InvalidValue, NoSuchMetric, UsageError, counted
 from ledger.format.goals import known_goal
 from ledger.format.names import metric_key
 from ledger.format.rows import NO_STEP, Rows
 from ledger.store.state import RunState
-from ledger.table import frames, splits
+from ledger.table import bands, frames, splits
+from ledger.table.bands import Floats, Line
 from ledger.table.columns import metric_order, nearest
 from ledger.table.compare import canonical_names, select_keys
 from ledger.table.frames import Source
@@ -25,29 +25,10 @@ from ledger.table.frames import Source
 if TYPE_CHECKING:
     from ledger.schema import Schema
 
-Floats = npt.NDArray[np.float64]
-
 PANELS_MOST = 12  # that are drawn unasked
 INTERVALS = ("range", "mean")
-_LEVEL = 0.95
-
-
-class Line(NamedTuple):
-    """One line: whose it is (a run's id, or a group), its key, split and further context, x and y as float64.
-
-    `smooth` is y smoothed, `low` and `high` are the edges of a band, `runs` is how many runs y is the mean of.
-    """
-
-    owner: str
-    key: str
-    split: str | None
-    rest: str
-    x: Floats
-    y: Floats
-    smooth: Floats | None = None
-    low: Floats | None = None
-    high: Floats | None = None
-    runs: int = 1
+Counters = dict[tuple[str, str], set[float]]  # (metric, owner) -> steps
+_COUNTERS = ("training_rows", "epoch")  # metrics that name the steps they are equal to
 
 
 class Panel(NamedTuple):
@@ -56,6 +37,7 @@ class Panel(NamedTuple):
     metric: str
     goal: str | None
     lines: list[Line]
+    steps: str = "step"  # what a step is, where a metric says so
 
 
 class Asked(NamedTuple):
@@ -71,13 +53,17 @@ class Asked(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """What is drawn: panels, the owners of lines with the best first (by which metric), and what was left out."""
+    """What is drawn: panels, the owners of lines with the best first (by which metric), and what was left out.
+
+    `order` has the owners in the order that decides their colours.
+    """
 
     asked: Asked
     panels: list[Panel]
     owners: dict[str, str]  # id -> name
     ranked_by: str | None
     notices: list[str]
+    order: Sequence[str] = ()
 
     @property
     def headings(self) -> list[str]:
@@ -99,7 +85,7 @@ class Curves(NamedTuple):
             for line in panel.lines:
                 xs = line.x.astype("int64").tolist() if self.asked.x == "step" else line.x.tolist()
                 columns = [xs, line.y.tolist()]
-                if line.low is not None and line.high is not None:
+                if self.asked.band and line.low is not None and line.high is not None:
                     columns += [line.low.tolist(), line.high.tolist(), [line.runs] * len(xs)]
                 if line.smooth is not None:
                     columns.append(line.smooth.tolist())
@@ -131,11 +117,14 @@ def curves(
     asked: Asked,
     groups: Mapping[str, str] | None = None,
     damaged: dict[str, Damage] | None = None,
+    *,
+    named: bool = True,
 ) -> Curves:
     """Return the lines of runs: `sources` are where the rows of `states` are, `groups` the group of each for bands.
 
-    Unasked every metric with two points or more in some run is a panel. Raises NoSuchMetric where a name fits nothing
-    or nothing has steps, InvalidValue for a smoothing outside [0, 1); for `damaged` see `frames.rows_of`.
+    Unasked every metric with two points or more in some run is a panel. Colours go by the order of runs that are
+    `named`, else by that of their ids. Around the mean of folds is a band of them. Raises NoSuchMetric where a name
+    fits nothing or nothing has steps, InvalidValue for a smoothing outside [0, 1); for `damaged` see `frames.rows_of`.
     """
     _check(asked)
     names = canonical_names(states, schema)
@@ -147,26 +136,24 @@ def curves(
     begun = {state.id: state.created for state in states}
     lines: list[Line] = []
     lost: dict[str, int] = {}
+    counters: Counters = {}
     for source, rows, _ in frames.rows_of(sources, "shown", damaged):
+        counters |= _counters(source.label, rows) if asked.x == "step" else {}
         lines += _lines(source.label, rows, names, keys, asked.x, begun[source.label], lost)
-    lines = [line for line in lines if len(line.x)]
-    if not asked.metrics:
-        lines = [line for line in lines if len(line.x) > 1] or lines
-    if not lines:
-        what = " and ".join(map(repr, asked.metrics)) if asked.metrics else "metrics"
-        on = "steps" if asked.x in ("step", "time") else f"steps where {asked.x!r} was logged too"
-        raise NoSuchMetric(
-            f"nothing to draw: these runs have no {what} with {on}",
-            hint="a metric has a curve when it is logged with step=; last values: ledger plot scatter, or compare",
-        )
+    lines = _shown([line for line in lines if len(line.x)], asked, counters)
     notices = [_lost(why, count) for why, count in lost.items()]
     owners = {state.id: state.name for state in states}
+    first = list(owners) if named else sorted(owners)
     if groups is not None:
-        lines, notices = _bands(lines, groups, asked.interval, notices)
+        counters = {(key, groups[owner]): steps for (key, owner), steps in counters.items()}
+        notices = [*bands.alone(states, groups, asked.band), *notices]
+        lines, notices = bands.of_groups(lines, groups, asked.interval, notices)
         owners = {group: group for group in dict.fromkeys(groups[state.id] for state in states)}
+        first = list(dict.fromkeys(groups[id] for id in first))
+    lines = bands.of_folds(lines)
     if asked.smooth:
         lines = [line._replace(smooth=smoothed(line.y, asked.smooth)) for line in lines]
-    panels = _panels(_as_train(lines), schema)
+    panels = [_counted(panel, counters) for panel in _panels(_as_train(lines), schema)]
     if len(panels) > PANELS_MOST and not asked.metrics:
         left = ", ".join(panel.metric for panel in panels[PANELS_MOST:][:5])
         notices.append(f"{len(panels) - PANELS_MOST} metrics are not drawn, such as {left}; choose with --metric")
@@ -177,7 +164,53 @@ def curves(
     if bare:
         notices.append(f"{counted(len(bare), 'run has', 'runs have')} none of these metrics, such as {bare[0]}")
     order = [*ranking, *(id for id in owners if id in drawn and id not in ranking)]
-    return Curves(asked, panels, {id: owners[id] for id in order}, ranked_by, notices)
+    return Curves(asked, panels, {id: owners[id] for id in order}, ranked_by, notices, first)
+
+
+def _shown(lines: list[Line], asked: Asked, counters: Counters) -> list[Line]:
+    """Return the lines that are drawn; raises NoSuchMetric where there are none."""
+    if not lines:
+        what = " and ".join(map(repr, asked.metrics)) if asked.metrics else "metrics"
+        on = "steps" if asked.x in ("step", "time") else f"steps where {asked.x!r} was logged too"
+        raise NoSuchMetric(
+            f"nothing to draw: these runs have no {what} with {on}",
+            hint="a metric has a curve when it is logged with step=; last values: ledger plot scatter, or compare",
+        )
+    if asked.metrics:
+        return lines
+    long = {_place(line) for line in lines if len(line.x) > 1}
+    of_fold = [splits.place(line.key).fold is not None for line in lines]
+    lines = [x for x, fold in zip(lines, of_fold, strict=True) if len(x.x) > 1 or (fold and _place(x) in long)] or lines
+    # What a step is stands under the axis.
+    return [line for line in lines if (line.key, line.owner) not in counters] or lines
+
+
+def _place(line: Line) -> tuple[str, ...]:
+    where = splits.place(line.key)
+    return line.owner, where.metric, where.split or "", where.rest
+
+
+def _counters(run: str, rows: Rows) -> Counters:
+    """Return the metrics of a run that say what a step is, such as training_rows, with their steps: they equal them."""
+    found = {}
+    for index, (name, context) in enumerate(rows.keys):
+        if name in _COUNTERS and context is None:
+            here = np.flatnonzero((rows.key == index) & (rows.step != NO_STEP))
+            if np.array_equal(rows.step[here], rows.value[here]):
+                found[name, run] = set(rows.step[here].astype(np.float64).tolist())
+    return found
+
+
+def _counted(panel: Panel, counters: Counters) -> Panel:
+    """Return a panel with the name of what its steps count, where one metric says so for all of its lines."""
+    said = {
+        next(
+            (key for (key, owner), steps in counters.items() if owner == line.owner and steps >= set(line.x.tolist())),
+            "",
+        )
+        for line in panel.lines
+    }
+    return panel._replace(steps=said.pop().replace("_", " ")) if len(said) == 1 and "" not in said else panel
 
 
 def _check(asked: Asked) -> None:
@@ -255,49 +288,6 @@ def _against(found: Mapping[str, Any], x: str, rest: str, steps: Any, values: An
 def _lost(why: str, count: int) -> str:
     values = counted(count, "value", "values")
     return f"{values} without a step not drawn" if why == "step" else f"{values} undefined or without a step not drawn"
-
-
-def _bands(
-    lines: Sequence[Line], groups: Mapping[str, str], interval: str, notices: list[str]
-) -> tuple[list[Line], list[str]]:
-    """Return the mean of each group's lines with its band, at the steps that all runs of the group have."""
-    by: dict[tuple[str, str], list[Line]] = {}
-    for line in lines:
-        by.setdefault((groups[line.owner], line.key), []).append(line)
-    found = []
-    for (group, key), members in by.items():
-        common = members[0].x
-        for line in members[1:]:
-            common = np.intersect1d(common, line.x)
-        if not len(common):
-            notices.append(f"not drawn: {key} of {group}, whose {len(members)} runs have no step in common")
-            continue
-        dropped = max(len(line.x) for line in members) - len(common)
-        if dropped:
-            notices.append(f"{key} of {group}: {dropped} points left out, which not all of its runs have")
-        values = np.vstack([line.y[np.searchsorted(line.x, common)] for line in members])
-        with np.errstate(invalid="ignore", over="ignore"):
-            middle = (values / len(values)).sum(axis=0)
-            if interval == "range":
-                low, high = values.min(axis=0), values.max(axis=0)
-            else:
-                half = _half_widths(values)
-                low, high = middle - half, middle + half
-        found.append(members[0]._replace(owner=group, x=common, y=middle, low=low, high=high, runs=len(members)))
-    if not found:
-        raise NoSuchMetric("nothing to draw: no runs of a group have steps in common", hint="leave out --band")
-    return found, notices
-
-
-def _half_widths(values: Floats) -> Floats:
-    """Return half the width of the t-interval of each column's mean; NaN for one row, whose spread none knows."""
-    from scipy.special import stdtrit
-
-    count = len(values)
-    if count < 2:
-        return np.full(values.shape[1], np.nan)
-    widths: Floats = stdtrit(count - 1, (1 + _LEVEL) / 2) * values.std(axis=0, ddof=1) / math.sqrt(count)
-    return widths
 
 
 def smoothed(values: Floats, weight: float) -> Floats:

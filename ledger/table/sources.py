@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _TEXT_MOST = 60
+_OPTIONS_MOST = 5
 
 
 def of_cell(source: Any, name: str, context: str | None, step: int | None) -> dict[str, Any] | None:
@@ -19,7 +20,8 @@ def of_cell(source: Any, name: str, context: str | None, step: int | None) -> di
     found = dict(source)
     listed = found.get("computed")
     if isinstance(listed, list):
-        items = [item for item in listed if isinstance(item, Mapping) and item.get("step") == step]
+        values = [item for item in listed if isinstance(item, Mapping) and item.get("chart") is not True]
+        items = [item for item in values if item.get("step") == step]
         split = name.partition("/")[0]
         fits = (
             [item for item in items if item.get("name") == name and item.get("context") == context]
@@ -33,16 +35,25 @@ def of_cell(source: Any, name: str, context: str | None, step: int | None) -> di
 
 
 def brief(source: Any) -> str | None:
-    """Return a source as a few words: `ledger.evaluate:f2 of 1000 rows`, `values.csv, line 12`, `given`."""
+    """Return a source as a few words: `ledger.evaluate:f2, threshold 0.3, of 1000 rows`, `values.csv, line 12`."""
     if not isinstance(source, Mapping) or not source:
         return None
     file, computed = source.get("file"), source.get("computed")
     first = computed[0] if isinstance(computed, list) and computed else None
     if isinstance(first, Mapping) and isinstance(first.get("function"), str):
-        return _short(first["function"]) + _inputs(computed)
+        return _short(first["function"]) + _options(source.get("options")) + _inputs(computed)
     if isinstance(file, Mapping) and isinstance(file.get("name"), str):
         return _short(file["name"]) + _line(source)
     return "given" if source.get("by") == "backfill" else None
+
+
+def _options(given: Any) -> str:
+    """Return options as `, threshold 0.3,`; those that are no single value by their names alone."""
+    if not isinstance(given, Mapping) or not given:
+        return ""
+    single = {name: value for name, value in given.items() if isinstance(value, str | int | float)}
+    texts = [_short(f"{name} {single[name]}" if name in single else str(name)) for name in given]
+    return f", {', '.join(texts[:_OPTIONS_MOST])},"
 
 
 def _inputs(listed: Any) -> str:
@@ -51,7 +62,14 @@ def _inputs(listed: Any) -> str:
     text = f" of {rows} rows" if isinstance(rows, int) else ""
     if isinstance(labels, Mapping) and isinstance(labels.get("known"), int) and isinstance(labels.get("of"), int):
         text += f", {labels['known']} of {labels['of']} labels in"
+        text += f" as of {_moment(labels['as_of'])}" if isinstance(labels.get("as_of"), str) else ""
     return text
+
+
+def _moment(text: str) -> str:
+    """Return a time of an entry without what is zero of it: `2026-03-01`, or `2026-03-01 12:30`."""
+    day, _, clock = text.partition("T")
+    return _short(day if clock.strip("0:.Z") == "" else f"{day} {clock[:5]}")
 
 
 def _line(source: Mapping[str, Any]) -> str:

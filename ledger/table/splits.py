@@ -78,6 +78,43 @@ def _last(summary: Summary) -> float:
     return math.nan if summary.last is None else float(summary.last)
 
 
+def undefined_values(state: RunState, names: Mapping[str, str]) -> dict[tuple[str, str | None, str | None], str]:
+    """Return why last values are undefined, by metric, split and fold: those that `last_values` has as NaN."""
+    found = {}
+    for key, summary in joined(state, names).items():
+        if summary.last is None and summary.undefined is not None:
+            where = place(key)
+            found[where.metric, where.split, where.fold] = summary.undefined
+    return found
+
+
+def pair(xs: Sequence[str], ys: Sequence[str], values: Sequence[Values]) -> tuple[str, str] | None:
+    """Return the two metrics, of the candidates for each, that most runs have together on two splits, else on one.
+
+    Of pairs that equally many have it is the first in the order of the candidates; None where no run has any.
+    """
+    known = list(dict.fromkeys(name for found in values for name in found))
+    across, up = (
+        [name for wanted in wanteds for name in known if name == wanted or ALSO.get(name, name) == wanted]
+        for wanteds in (xs, ys)
+    )
+    for enough in (2, 1):
+        best, most = None, 0
+        for x in across:
+            for y in up:
+                count = sum(len(shared(found, x, y)) >= enough for found in values)
+                best, most = ((x, y), count) if count > most else (best, most)
+        if best is not None:
+            return best
+    return None
+
+
+def shared(values: Values, x: str, y: str) -> list[str]:
+    """Return the splits that two metrics are both on, in their order."""
+    both = (split for split in values.get(x, {}) if split is not None and split in values.get(y, {}))
+    return sorted(both, key=rank)
+
+
 def named(metric: str | None, candidates: Sequence[str], values: Sequence[Values], least: int = 2) -> str | None:
     """Return the metric meant: the one named (a split in front of it counts for nothing), else the first candidate.
 

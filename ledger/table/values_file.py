@@ -69,10 +69,12 @@ def read(
             problems.add(line, f"it has {len(row)} fields, the headings {len(raw.headings)}")
             continue
         run = problems.attempt(line, runs.find, row[at])
+        before_step = len(problems.texts)
         step = None if step_at is None else problems.attempt(line, _step, row[step_at])
+        no_cell = run is None or len(problems.texts) > before_step
         for position, key in keys.items():
             value = problems.attempt(line, _value, raw.headings[position], row[position])
-            if value is None or run is None:
+            if value is None or no_cell:
                 continue
             given = Given(run, key, step, value, line)
             if (before := seen.setdefault((run, key, step), given)) is not given:
@@ -329,14 +331,15 @@ class _Runs:
     def _find(self, word: str) -> str:
         named = self.named.get(word, [])
         if self.match == "name" and len(named) > 1:
-            listed = ", ".join(sorted(named)[:3]) + (", ..." if len(named) > 3 else "")
+            listed = ", ".join(named[:3]) + (", ..." if len(named) > 3 else "")
             raise InvalidValue(f"{len(named)} runs have the name {word!r} ({listed}): match them by id")
         if self.match == "id" and not ids.is_run_id(word):
             raise InvalidValue(f"{word[:80]!r} is no id of a run")
         if self.match == "name" and not named:
             return self._unknown(word)
         if self.match != "id" and named and ":" not in word and not word.startswith("@"):
-            id = max(named)
+            damaged = [id for id in named if id in self.catalog.damaged]
+            id = max(named[:1] + damaged)  # the newest in view stands first; of one second no id tells it
             self.catalog.check(id)
             return id
         if self.match == "id" and self.ids.get(word) is False:

@@ -74,7 +74,9 @@ def _written(found: Mapping[str, Any]) -> str:
     metrics = list(dict.fromkeys(cell["metric"] for cell in cells))
     of = metrics[0] if len(metrics) == 1 else numbers.plural(len(metrics), "metric")
     verb = "would be written to" if found["dry_run"] else "written to"
-    return f"{numbers.plural(len(cells), 'value')} of {of} {verb} {_runs(cells)}"
+    undefined = sum("new_undefined" in cell for cell in cells)
+    told = f", {undefined} of them undefined" if undefined else ""
+    return f"{numbers.plural(len(cells), 'value')} of {of} {verb} {_runs(cells)}{told}"
 
 
 def _were(count: int) -> str:
@@ -109,6 +111,8 @@ def _table(
     columns.append((old_heading, ".", list(olds)))
     if new_heading != "new" or any("new" in cell or "new_undefined" in cell for cell in listed):
         columns.append((new_heading, ".", [Cell(text, "bold") for text in news]))
+    if any("new_undefined" in cell for cell in listed):
+        columns.append(("why", "l", [cell.get("new_undefined", "-") for cell in listed]))
     rows = [[column[i] for _, _, column in columns] for i in range(len(listed))]
     align = "".join(kind for _, kind, _ in columns)
     text = render_table([heading for heading, _, _ in columns], rows, align=align, color=color, width=width)

@@ -1,10 +1,11 @@
 """What a run holds beside numbers, listed for the terminal: charts and predictions.
 
-The charts of an evaluation are one line; each is listed with its blob in CSV and JSON.
+The charts of an evaluation are one line, those of its folds among them; each is listed with its blob in CSV and JSON.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ledger.format import charts as form
 from ledger.view import numbers
@@ -12,6 +13,16 @@ from ledger.view.document import read_context
 from ledger.view.rows import Cell, display_width, format_value, render_table
 
 _LEAST = 20  # columns for a list of names, however narrow the terminal is
+_CONTEXTS_MOST = 4  # that are written out where several are one line
+_PAIR = re.compile(r"\{([^=,{}]+)=([^,{}]*)\}")
+
+
+class Part(NamedTuple):
+    """A chart of an evaluation: what stands before its name (`test/`), its context as in a key, its name there."""
+
+    prefix: str
+    context: str
+    name: str
 
 
 def listed(charts: Sequence[Any]) -> list[Any]:
@@ -34,8 +45,8 @@ def render_charts(
 ) -> str:
     """Write a row per chart name of `charts` (as in a run's state): its steps, media type, size in all, newest blob.
 
-    Charts of an evaluation are listed by their names, a row for all of them. `kinds` are the kinds of chart data by
-    blob; where there are any, they have a column.
+    Charts of an evaluation are listed by their names, a row for all of them and all contexts. `kinds` are the kinds of
+    chart data by blob; where there are any, they have a column.
     """
     single, evaluations = _apart(charts)
     series: dict[tuple[str, str], list[Any]] = {}
@@ -52,21 +63,53 @@ def render_charts(
     align = "LLrlrL" if kinds else "LrlrL"
     sections = [render_table(headings, rows, align=align, color=color, width=width)] if rows else []
     if evaluations:
-        cells = []
-        for (prefix, context), names in evaluations.items():
-            shown = [chart for name in names for chart in series[prefix + name, context]]
+        together: dict[str, list[tuple[str, str]]] = {}
+        for prefix, context in evaluations:
+            together.setdefault(prefix, []).append((prefix, context))
+        cells, listed = [], []
+        for prefix, places in together.items():
+            shown = [chart for at in places for name in evaluations[at] for chart in series[prefix + name, at[1]]]
             steps = _steps(list(dict.fromkeys(chart.step for chart in shown)))
-            cells.append([chart_key(prefix or "-", context), steps, numbers.size(sum(c.bytes for c in shown))])
-        headings = ["evaluation", "step", "size"]
-        sections.append(with_names(headings, cells, list(evaluations.values()), "Lrr", color, width))
+            label = evaluation_label(prefix, [chart_key("", context) for _, context in places])
+            cells.append([label, steps, numbers.size(sum(c.bytes for c in shown))])
+            listed.append(in_order(name for at in places for name in evaluations[at]))
+        sections.append(with_names(["evaluation", "step", "size"], cells, listed, "Lrr", color, width))
     return "\n".join(sections)
 
 
-def folded(keys: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Return, of chart keys such as `test/roc{fold=1}`, those of evaluations: `test/{fold=1}` and `roc`."""
+def folded(keys: Iterable[str]) -> dict[str, Part]:
+    """Return, of chart keys such as `test/roc{fold=1}`, those of evaluations: `test/`, `{fold=1}` and `roc`."""
     parts = [(name, brace + context) for name, brace, context in (key.partition("{") for key in keys)]
     found = form.of_evaluations(parts).items()
-    return {f"{prefix}{name}{at}": (f"{prefix or '-'}{at}", name) for (prefix, at), names in found for name in names}
+    return {f"{prefix}{name}{at}": Part(prefix, at, name) for (prefix, at), names in found for name in names}
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return names of an evaluation's charts, each once, in the order of `EVALUATION`."""
+    order = list(form.EVALUATION)
+    return sorted(dict.fromkeys(names), key=lambda name: (order.index(name) if name in order else len(order), name))
+
+
+def evaluation_label(prefix: str, contexts: Sequence[str]) -> str:
+    """Write what evaluations of one prefix are called, with their contexts as in keys: `test/{fold=0-4}`."""
+    values: dict[str, list[str]] = {}
+    others = []
+    for context in dict.fromkeys(contexts):
+        if pair := _PAIR.fullmatch(context):
+            values.setdefault(pair[1], []).append(pair[2])
+        elif context:
+            others.append(context)
+    texts = [f"{{{name}={_several(found)}}}" for name, found in values.items()]
+    texts += others if len(others) <= _CONTEXTS_MOST else [f"{{{len(others)} contexts}}"]
+    return (prefix or "-") + ("," if "" in contexts and texts else "") + ",".join(texts)
+
+
+def _several(values: Sequence[str]) -> str:
+    """Write values of a context: whole numbers that follow on one another as a range, of many others how many."""
+    whole = sorted(int(value) for value in values) if all(value.isdecimal() for value in values) else []
+    if len(whole) > 1 and whole == list(range(whole[0], whole[-1] + 1)):
+        return f"{whole[0]}–{whole[-1]}"
+    return ",".join(values) if len(values) <= _CONTEXTS_MOST else f"{len(values)} values"
 
 
 def with_names(
@@ -77,10 +120,19 @@ def with_names(
     color: bool,
     width: int | None,
 ) -> str:
-    """Lay out rows that end in names of charts; those that `width` has no room for stand below."""
+    """Lay out rows that end in names of charts; those that `width` has no room for stand below.
+
+    Where there is no room for them beside the other columns at all, they stand in a table of their own.
+    """
     rows: list[list[Cell | str]] = []
     columns = [max(display_width(text) for text in column) for column in zip(headings, *cells, strict=True)]
-    room = None if width is None else max(_LEAST, width - sum(columns) - 2 * len(columns))
+    room = None if width is None else width - sum(columns) - 2 * len(columns)
+    if room is not None and room < _LEAST and len(headings) > 1:
+        first = render_table(headings, cells, align=align, color=color, width=width)
+        keys = [row[:1] for row in cells]
+        return f"{first}\n{with_names(headings[:1], keys, names, align[:1], color, width)}"
+    if room is not None:
+        room = max(_LEAST, room)
     for row, held in zip(cells, names, strict=True):
         lines = [""]
         for name in held:

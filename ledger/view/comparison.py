@@ -9,7 +9,7 @@ from typing import Any
 
 from ledger.format.charts import DEFINITIONS
 from ledger.view import numbers
-from ledger.view.charts import folded, with_names
+from ledger.view.charts import evaluation_label, folded, in_order, with_names
 from ledger.view.rows import Cell, clean, display_width, format_value, markdown_table, paint, render_table, shorten
 from ledger.view.text import metric_heading
 
@@ -134,21 +134,26 @@ def _chart_tables(charts: Sequence[Any], ids: list[str], names: list[str], color
     """Say which runs have a chart, and whether their pictures are the same; a row for those of one evaluation."""
     where = folded(row.name for row in charts)
     single = [[row.name, _pictures([row]), _holders(row.runs, ids, names)] for row in charts if row.name not in where]
-    found: dict[tuple[str, tuple[str, ...]], dict[str, Any]] = {}
+    found: dict[tuple[str, tuple[str, ...]], list[Any]] = {}
     by_name = {row.name: row for row in charts}
-    for key, (label, name) in where.items():
-        if name != DEFINITIONS:
-            found.setdefault((label, tuple(by_name[key].runs)), {})[name] = by_name[key]
+    for key, part in where.items():
+        if part.name.partition("/")[0] != DEFINITIONS:
+            found.setdefault((part.prefix, tuple(by_name[key].runs)), []).append(by_name[key])
     rows = [
-        [label, _pictures(list(held.values())), _holders(list(runs), ids, names)]
-        for (label, runs), held in found.items()
+        [
+            evaluation_label(prefix, [where[row.name].context for row in held]),
+            _pictures(held),
+            _holders(list(runs), ids, names),
+        ]
+        for (prefix, runs), held in found.items()
     ]
     texts = []
     if single:
         texts.append(render_table(["chart", "pictures", "runs"], single, align="LL", color=color, width=width))
     if rows:
         headings = ["evaluation", "pictures", "runs"]
-        texts.append(with_names(headings, rows, [list(held) for held in found.values()], "LLl", color, width))
+        listed = [in_order(where[row.name].name for row in held) for held in found.values()]
+        texts.append(with_names(headings, rows, listed, "LLl", color, width))
     return texts
 
 

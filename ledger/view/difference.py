@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ledger.view import numbers
-from ledger.view.charts import folded, with_names
+from ledger.view.charts import Part, evaluation_label, folded, in_order, with_names
 from ledger.view.comparison import run_headings
 from ledger.view.rows import Cell, clean, format_value, markdown, markdown_table, paint, render_table
 from ledger.view.text import metric_heading
@@ -72,16 +72,17 @@ def _chart_tables(
     evaluations = folded(str(chart) for names in charts.values() for chart in names)
     changes = {str(chart): word for word in words for chart in charts.get(word) or ()}
     single = [[chart, word] for chart, word in changes.items() if chart not in evaluations]
-    found: dict[tuple[str, str], list[str]] = {}
-    for chart, (label, name) in evaluations.items():
+    found: dict[tuple[str, str], list[Part]] = {}
+    for chart, part in evaluations.items():
         if chart in changes:
-            found.setdefault((label, changes[chart]), []).append(name)
+            found.setdefault((part.prefix, changes[chart]), []).append(part)
     texts = []
     if single:
         texts.append(render_table(["chart", "change"], single, align="L", color=color, width=width))
     if found:
-        rows = [list(key) for key in found]
-        texts.append(with_names(["evaluation", "change"], rows, list(found.values()), "LL", color, width))
+        rows = [[evaluation_label(at, [part.context for part in held]), word] for (at, word), held in found.items()]
+        listed = [in_order(part.name for part in held) for held in found.values()]
+        texts.append(with_names(["evaluation", "change"], rows, listed, "LL", color, width))
     return texts
 
 

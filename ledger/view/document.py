@@ -31,6 +31,11 @@ def encode(document: dict[str, Any]) -> str:
     return text.translate({ord(c): json.dumps(c)[1:-1] for c in unsafe})
 
 
+def escaped(text: str) -> str:
+    """Return JSON in ASCII: all other characters as `\\uXXXX`, which read back as the same."""
+    return "".join(c if c.isascii() else json.dumps(c)[1:-1] for c in text)
+
+
 def _write(value: dict[str, Any] | Sequence[Any], line: str, parts: list[str]) -> None:
     """Append the JSON of an object or a list; `line` is the line break with the indent at which the value stands."""
     if isinstance(value, dict):

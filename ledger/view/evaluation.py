@@ -58,7 +58,9 @@ def _title(found: Any) -> str:
     rule = next((d["threshold"] for d in whole.definitions.values() if "threshold" in d), None)
     count = numbers.plural(whole.n, "row") + (f", {whole.pending} pending" if whole.pending else "")
     threshold = "" if rule is None else f", threshold {numbers.number(rule)}"
-    return f"{found.name} ({found.run}): {place}{step}, {whole.kind}{threshold}, {count}"
+    plain = whole.labels in ((0, 1), (-1, 1))  # (False, True) is the first of them
+    positive = f", positive: {whole.labels[-1]}" if whole.kind == "binary" and not plain else ""
+    return f"{found.name} ({found.run}): {place}{step}, {whole.kind}{positive}{threshold}, {count}"
 
 
 def _cells(found: Any) -> tuple[list[str], list[list[Cell | str]]]:

@@ -93,6 +93,8 @@ def added_title(done: Any) -> str:
 
 def added_notices(done: Any) -> Iterator[str]:
     """Yield what else is to be said of labels that were added."""
+    if done.without_id:
+        yield f"{numbers.plural(done.without_id, done.unit)} without an id left out"
     if done.empty:
         yield f"{numbers.plural(done.empty, done.unit)} without a label left out"
     if done.repeated:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +17,11 @@ import pytest
 import ledger
 from ledger import api
 from ledger.errors import InvalidName, InvalidValue, NoSuchRevision, Undecided, UsageError
-from ledger.record.commits import CommitRun, Imported
-from ledger.record.program import OUTPUT, TAIL_BYTES
+from ledger.git import log, repository
+from ledger.git.worktrees import Checkouts
+from ledger.record.commits import CommitRun, Imported, Task, _Work
+from ledger.record.program import OUTPUT, TAIL_BYTES, ProcessGroups
+from ledger.record.run import Run
 from tests.conftest import Result, git, run_cli
 
 EVAL = """
@@ -505,6 +509,8 @@ def test_being_interrupted(
     process.send_signal(number)
     _, said = process.communicate(timeout=30)
     assert process.returncode == code, said
+    told = [line.partition(": ")[2].split(" ", 4) for line in said.decode().splitlines() if " of 3: " in line]
+    assert [(words[0], words[4]) for words in told] == [("1", "finished"), ("2", "interrupted"), ("3", "not begun")]
     assert not lives(int((tmp_path / "mark").read_text()))
     states = ledger.open().select()
     assert [state.status for state in states] == ["interrupted", "finished"]
@@ -535,6 +541,73 @@ def test_being_killed(
     assert outcomes(backfill("HEAD~1", "true")) == ["finished"]
     assert (os.listdir(temporary), git("worktree", "list").count("\n")) == ([], 1)
     assert list(ledger.open().finish_stale()) == [c.run for c in found.commits[1:2]]
+
+
+WAITING = """
+touch MARK
+while [ ! -e GO ]; do sleep 0.02; done
+"""
+
+
+def test_a_second_call_shares_the_work(repo: Path, tmp_path: Path) -> None:
+    """Each commit is run once, whichever call begins it; the call that comes to it later passes it over."""
+    for name in ("one", "two", "three"):
+        text = WAITING if name == "one" else "true"
+        commit(name, eval_sh=text.replace("MARK", str(tmp_path / "mark")).replace("GO", str(tmp_path / "go")))
+    api.make()
+    command = ["-m", "ledger", "backfill", "--commits", "HEAD~3..", "--run", "sh eval.sh", "--json"]
+    first = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while not (tmp_path / "mark").exists():
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.01)
+    second = backfill("HEAD~3..", "sh", "eval.sh")
+    (tmp_path / "go").touch()
+    out, said = first.communicate(timeout=60)
+    found = json.loads(out)["commits"]
+    assert (first.returncode, [c["outcome"] for c in found]) == (0, ["finished", "done-before", "done-before"]), said
+    assert outcomes(second) == ["running", "finished", "finished"]
+    assert [c.run for c in second.commits] == [c["run"] for c in found]
+    assert len(ledger.open().select()) == 3
+
+
+def test_two_calls_at_once(repo: Path) -> None:
+    """However they run into each other, each commit has one run, and no call fails."""
+    for n in range(10):
+        commit(str(n))
+    api.make()
+    command = ["-m", "ledger", "backfill", "--commits", "HEAD~10..", "--run", "true", "--jobs", "3", "--json"]
+    calls = [subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE) for _ in range(2)]
+    found = [json.loads(call.communicate(timeout=60)[0])["commits"] for call in calls]
+    assert {c["outcome"] for commits in found for c in commits} <= {"finished", "done-before", "running"}
+    states = ledger.open().select()
+    assert (len(states), {state.status for state in states}) == (10, {"finished"})
+
+
+def test_one_of_many_begins_a_commit(repo: Path) -> None:
+    """Of calls that come to a commit in the same moment one opens its run; the others see that it is running."""
+    api.make()
+    tree, here = api.writable_ledger().tree, repository.find(str(repo))
+    assert here is not None
+    (chosen,) = log.single(here, commit("x")) or []
+    task = Task(["true"], ".", "true")
+    barrier = threading.Barrier(6)
+    begun: list[Any] = []
+
+    def begin() -> None:
+        with Checkouts(here) as checkouts:
+            work = _Work(tree, here, task, ProcessGroups(), checkouts, force=False)
+            barrier.wait()
+            begun.append(work._begin(chosen, str(repo)))
+
+    threads = [threading.Thread(target=begin) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    runs = [one for one in begun if isinstance(one, Run)]
+    assert (len(begun), len(runs)) == (6, 1)
+    assert [one.outcome for one in begun if one is not runs[0]] == ["running"] * 5
+    runs[0].finish()
 
 
 def test_what_is_recorded_badly_stops_the_rest(commits: list[str], repo: Path, temporary: Path) -> None:

@@ -139,6 +139,39 @@ def test_a_correction_is_stored_under_the_name_that_the_run_has() -> None:
         ledger.open().backfill_values({"test/auc": 0.25, "test_auc": 0.5}, run="a")
 
 
+def test_a_correction_is_stored_under_the_name_that_is_shown() -> None:
+    """Asked by an alias, where both names are stored: the canonical one is what tables show, and that is said."""
+    run = log("a", "old_f2=0.123", "test/f2=0.5")
+    Path(".ledger-schema").write_text('[metric."test/f2"]\nalias = ["old_f2"]\n')
+    for dry_run in (True, False):
+        found = ledger.open().backfill_values({"old_f2": 0.25}, run="a", dry_run=dry_run)
+        assert [(cell.metric, cell.old) for cell in found.cells] == [("test/f2", 0.5)]
+        assert found.notices == [
+            "old_f2 is kept and shown as test/f2, so that is what is corrected (see ledger schema)"
+        ]
+    assert (shown(run, "test/f2"), shown(run, "old_f2")) == (0.25, 0.123)
+    assert run_cli("ls", "--columns", "name,test/f2").out.splitlines()[-1].split() == ["a", "0.25"]
+
+
+def test_runs_of_one_name() -> None:
+    """The newest is corrected; the others are named, unless they are corrected too."""
+    older, newer = (log_anew("r3") for _ in range(2))
+    found = ledger.open().backfill_values({"x": 2}, run="r3", dry_run=True)
+    said = f"2 runs are called r3; {newer}, the newest, is meant, and not {older}"
+    assert ([cell.run for cell in found.cells], found.notices) == ([newer], [said])
+    done = run_cli("backfill", "x=2", "--run", "r3")
+    assert (done.code, done.err) == (0, f"ledger: {said}\n")
+    for words in ([newer], ["r3", older], ["r?"]):
+        assert ledger.open().backfill_values({"x": 3}, run=words).notices == []
+
+
+def log_anew(name: str) -> str:
+    """Close another run of a name; return its id."""
+    with ledger.start(name) as run:
+        run.log_summary({"x": 1})
+    return run.id
+
+
 def test_runs_that_are_open() -> None:
     """They are left out, with what to type; where no other is meant that is an error, and nothing was written."""
     log("a", "x=1")

@@ -41,6 +41,7 @@ def test_what_is_said_of_new_labels(led: Any) -> None:
         "at": "2026-01-31T00:00:00.000000Z",
         "rows": 2,
         "labels": 2,
+        "without_id": 0,
         "empty": 0,
         "repeated": 0,
         "unmatched": 1,
@@ -85,12 +86,13 @@ def test_coverage(led: Any) -> None:
 
 
 def test_a_run_that_cannot_be_read_is_left_out_unless_it_is_named(led: Any, repo: Path) -> None:
-    """Of all runs the others are counted, with a warning; of those that are named it is an error."""
+    """Of all runs what else there is is counted, with a warning; of those that are named it is an error."""
     (blob,) = {state.predictions[0].columns["ids"].blob for state in led.select("a")}
     next(Path(".ledger").glob(f"blobs/*/{blob}.parquet")).unlink()
-    add(led, {"o1": 1}, split="test")
-    with pytest.warns(LedgerWarning, match="left out: run .* cannot be read"):
-        assert led.label_coverage().rows == []
+    add(led, {"o1": 1}, split="prod")
+    with pytest.warns(LedgerWarning, match="left out: run .*, 'prod': .* cannot be read"):
+        found = led.label_coverage()
+    assert ([row.split for row in found.rows], found.left_out) == (["test", "test"], True)
     with pytest.raises(DamagedFile):
         led.label_coverage("a")
 

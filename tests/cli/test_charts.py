@@ -108,3 +108,40 @@ def test_charts_that_differ_are_counted_by_evaluation(workdir: Path, cli: Cli) -
     charts = cli("diff", "a", "b").out.split("\n\n")[-2].split("\n")
     assert charts[0].split() == ["evaluation", "change", "charts"]
     assert charts[2].split() == ["test/", "changed", *(name for name in every if name not in ("confusion", "report"))]
+
+
+def test_every_kind_of_chart_data_is_drawn(workdir: Path, cli: Cli) -> None:
+    """As a picture and as text, by its name; a picture that was logged has no text."""
+    with ledger.start("a") as run:
+        run.evaluate(y_true=TRUTH, y_score=SCORES, kind="binary", split="test")
+        run.evaluate(y_true=[0, 1, 2] * 2, y_pred=[0, 1, 1] * 2, kind="multiclass", split="classes")
+        run.evaluate(y_true=[[0, 1], [1, 1]], y_pred=[[0, 1], [1, 0]], kind="multilabel", split="labels")
+        run.evaluate(y_true=SCORES, y_pred=SCORES[::-1], kind="regression", split="prices")
+        run.log_curve("learning", [1, 2], {"train": [1, 2], "val": [1, 3]})
+        run.log_table("best", [{"model": "forest", "auc": 0.9}])
+        run.log_importance("importance", ["x"], [1.0])
+        run.log_histogram("sizes", [1, 2, 3])
+        run.log_chart("picture", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+    data = [chart.name for chart in ledger.open().state("a").charts if chart.name != "picture"]
+    assert {name.rpartition("/")[2] for name in data} >= {"confused", "error_by_decile", "report", "definitions"}
+    for name in data:
+        text = cli("charts", "a", name, "--terminal")
+        assert text.code == 0, text.err
+        assert len(text.out) > 40
+    for name in ("learning", "best", "labels/confusion", "test/definitions", "prices/error_by_decile"):
+        for form, start in (("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")):
+            assert cli("charts", "a", name, "-o", f"chart.{form}").code == 0
+            assert Path(f"chart.{form}").read_bytes().startswith(start)
+    assert cli("charts", "a", "picture", "--terminal").code == 2
+    assert "--terminal draws one chart" in cli("charts", "a", "--terminal").err
+
+
+def test_a_fold_is_named_as_evaluate_names_it(workdir: Path, cli: Cli) -> None:
+    """`--context fold=2`; without it all of them."""
+    with ledger.start("a") as run:
+        for fold in (1, 2):
+            run.evaluate(y_true=TRUTH, y_score=SCORES, kind="binary", split="val", context={"fold": fold})
+    assert "fold 2" in cli("plot", "roc", "a", "--terminal").out
+    assert "a  AUC" in cli("plot", "roc", "a", "--context", "fold=2", "--terminal").out
+    wrong = cli("plot", "roc", "a", "--context", "fold=3", "--terminal")
+    assert (wrong.code, wrong.err.split("\n")[1].strip()) == (4, "say which: --context fold=1")

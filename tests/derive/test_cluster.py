@@ -124,7 +124,7 @@ def facts() -> Any:
     return {
         state.name: (
             {key: np.float64(summary.last).tobytes() for key, summary in state.metrics.items()},
-            [(c.name, c.context, c.step, c.key) for c in state.computed],
+            [(c.name, c.context, c.step, c.key) for c in state.computed if not c.retracted],
             {(c.name, c.blob) for c in state.charts},
         )
         for state in ledger.open().catalog.states()
@@ -146,9 +146,9 @@ def test_the_bits_of_the_local_run(cluster: Cluster) -> None:
         ledger.open().revert(*found.entries.values())
     cluster.add()
     cluster.add(threads=4)
-    found = ledger.open().backfill(METRICS, all=True, on=cluster.address)
+    found = ledger.open().backfill(METRICS, all=True, on=cluster.address, force=True)
     assert (len(found.cells), found.left_out) == (24 * len(METRICS), [])
-    ledger.open().backfill("binary", run="r1", charts=True, on=cluster.address)
+    ledger.open().backfill("binary", run="r1", charts=True, on=cluster.address, force=True)
     assert facts() == before
     again = ledger.open().backfill(METRICS, all=True, on=cluster.address)
     assert (again.same, again.cells) == (24 * len(METRICS), [])
@@ -176,7 +176,7 @@ def test_a_worker_that_is_killed(cluster: Cluster, workdir: Path) -> None:
     assert out == "40 0\n", err[-3000:]
     on_cluster = facts()
     ledger.open().revert(*(state.entries[-1].id for state in ledger.open().catalog.states()))
-    ledger.open().backfill([], function="odd.py:slow", all=True, jobs=4)
+    ledger.open().backfill([], function="odd.py:slow", all=True, jobs=4, force=True)
     assert facts() == on_cluster
 
 

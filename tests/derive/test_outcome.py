@@ -127,6 +127,17 @@ def test_values_of_all_kinds(encoded: bool) -> None:
     ]
 
 
+def test_why_a_value_is_undefined_is_said() -> None:
+    """Beside the value, and how many there are in the line that counts."""
+    found = Backfilled(cells=[cell(1, new=Undefined("f2 returned nan")), cell(2)])
+    assert words(view.render(found.to_json())) == [
+        "run metric old new why",
+        "m1 test/f2 - undefined f2 returned nan",
+        "m2 test/f2 - 0.5 -",
+        "2 values of test/f2 written to 2 runs, 1 of them undefined",
+    ]
+
+
 def test_what_is_not_computed_yet_has_no_column() -> None:
     """A dry run of something to be computed knows only which cells."""
     found = Backfilled(cells=[cell(1, 0.5, None), cell(2, None, None)], dry_run=True, other=3)

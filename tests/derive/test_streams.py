@@ -94,6 +94,23 @@ def test_chunks_give_the_answers_of_the_whole(led: Any, name: str) -> None:
     compare(in_chunks.evaluation(charts=False), whole.evaluation(charts=False), exact=exact)
 
 
+@pytest.mark.parametrize("words", [False, True])
+def test_rows_that_a_newer_batch_has_again_do_not_count(led: Any, words: bool) -> None:
+    """In chunks as in the whole, over batches: the survey and the states see the rows that count, and no others."""
+    ids = np.arange(N)
+    with ledger.start("again") as run:
+        for rows, shift in ((slice(None), 0.0), (slice(20, 200), 0.1), (slice(150, 300), 0.2)):
+            named = np.array([f"r{id}" for id in ids[rows]], object) if words else ids[rows]
+            run.log_predictions("test", y_true=WORDS[TRUTH[rows]], y_score=SCORE[rows] + shift, ids=named)
+    state = led.state("again")
+    task = plan.Task(state.id, state.name, list(state.predictions), [], None, {})
+    recipe = recipes.recipe(["binary"])
+    whole, chunked = streams._whole(led.tree, recipe, task, [], {}), streams._in_chunks(led.tree, recipe, task)
+    assert chunked is not None
+    assert (whole.of, chunked.of, whole.stream.states.rows.n) == (N, N, N)
+    compare(chunked.stream.evaluation(), whole.stream.evaluation(), exact=True)
+
+
 def test_a_threshold_that_is_asked_for(led: Any) -> None:
     """Labels are made anew from the scores, as for the whole."""
     in_chunks, whole = (taken(led, "words", whole=which, threshold=0.9) for which in (False, True))

@@ -108,7 +108,7 @@ def test_the_threshold_sheet_is_the_metrics_at_each_threshold(
     """What the curve has at a threshold is what an evaluation with that threshold gives."""
     truth, scores, weight = rows(seed, n, decimals, weighted)
     sheet = evaluate(truth, y_score=scores, sample_weight=weight).charts["threshold"].columns
-    for place in (0, 9, 29, 49, 50, 69, 98):
+    for place in range(0, len(sheet["threshold"]), 7):
         at = evaluate(truth, y_score=scores, sample_weight=weight, threshold=sheet["threshold"][place], charts=False)
         for name in sheet:
             if name != "threshold":
@@ -118,12 +118,66 @@ def test_the_threshold_sheet_is_the_metrics_at_each_threshold(
 
 
 def test_the_best_threshold_is_the_middle_of_those_that_tie() -> None:
-    """As neptune-contrib chose it: place len // 2 of the tied ones; error rates are minimized."""
-    best = compute("threshold", [0, 0, 1, 1], y_score=[0.1, 0.395, 0.605, 0.9])
-    assert isinstance(best, ChartData)
-    assert best.facts["best"]["f1"] == {"threshold": 0.5, "value": 1.0}  # 0.40 to 0.60
-    assert best.facts["best"]["fnr"] == {"threshold": 0.31, "value": 0.0}  # 0.01 to 0.60
-    assert best.facts["best"]["fpr"] == {"threshold": 0.7, "value": 0.0}  # 0.40 to 0.99
+    """Of a stretch of thresholds that tie the middle, of several stretches the widest, of those the lowest."""
+    chart = compute("threshold", [0, 0, 1, 1], y_score=[0.1, 0.395, 0.605, 0.9])
+    assert isinstance(chart, ChartData)
+    best = chart.facts["best"]
+    assert best["f1"] == {"threshold": 0.5, "value": 1.0}  # 0.395 to 0.605
+    assert best["fnr"] == {"threshold": pytest.approx((0.092 + 0.605) / 2), "value": 0.0}  # a bit below 0.1 to 0.605
+    assert best["fpr"] == {"threshold": pytest.approx((0.395 + 0.9) / 2), "value": 0.0}  # 0.395 to 0.9
+    tied = compute("threshold", [0, 1, 0, 1], y_score=[0.1, 0.2, 0.5, 0.6])
+    assert isinstance(tied, ChartData)
+    assert tied.facts["best"]["accuracy"] == {"threshold": pytest.approx(0.15), "value": 0.75}  # and 0.5 to 0.6
+
+
+@pytest.mark.parametrize(("seed", "n", "decimals", "weighted"), CASES)
+@pytest.mark.parametrize("scale", [1.0, 0.005, -40.0])
+def test_the_best_threshold_is_the_best_there_is(
+    seed: int, n: int, decimals: int | None, weighted: bool, scale: float
+) -> None:
+    """No score, and nothing below all scores, is a better threshold; and at the best one its value is what it says."""
+    truth, scores, weight = rows(seed, n, decimals, weighted)
+    scores = scores * scale
+    chart = evaluate(truth, y_score=scores, sample_weight=weight).charts["threshold"]
+    every = [
+        evaluate(truth, y_score=scores, sample_weight=weight, threshold=at, charts=False)
+        for at in [-math.inf, *np.unique(scores)]
+    ]
+    for name, found in chart.facts["best"].items():
+        values = [value for one in every if not isinstance(value := one[name], Undefined)]
+        best = min(values) if name in ("fpr", "fnr", "fdr") else max(values)
+        assert found["value"] == pytest.approx(best, rel=1e-12, abs=1e-12), name
+        at = evaluate(truth, y_score=scores, sample_weight=weight, threshold=found["threshold"], charts=False)
+        assert at[name] == pytest.approx(best, rel=1e-12, abs=1e-12), name
+        assert found["threshold"] in chart.columns["threshold"], name
+
+
+def test_small_scores_have_a_sheet_of_their_own() -> None:
+    """Scores of 0 to 0.005: the sheet and the histogram are where the scores are, and say so; f1 has a best value."""
+    random = np.random.default_rng(0)
+    truth = random.integers(0, 2, 2000)
+    scores = (truth * 0.3 + random.random(2000) * 0.7) * 0.005
+    charts = evaluate(truth, y_score=scores).charts
+    sheet, histogram = charts["threshold"], charts["histogram"]
+    assert sheet.facts["best"]["f1"]["value"] > 0.7
+    assert scores.min() * 0.9 <= sheet.facts["best"]["f1"]["threshold"] <= scores.max()
+    assert 90 < len(sheet.columns["threshold"]) <= 500
+    assert sheet.columns["threshold"].max() <= scores.max()
+    assert np.nanmax(np.abs(np.diff(sheet.columns["recall"]))) < 0.05
+    assert histogram.facts["over"] == "least to greatest score"
+    assert (histogram.columns["low"][0], histogram.columns["high"][-1]) == (scores.min(), scores.max())
+    assert evaluate(truth, y_score=scores * 100).charts["histogram"].facts["over"] == "0 to 1"
+
+
+def test_the_grid_is_refined_where_many_rows_lie_between_two_of_its_thresholds() -> None:
+    """A class with rare scores above 0.01: most of its thresholds are quantiles; where the grid is enough, none is."""
+    random = np.random.default_rng(1)
+    truth, scores = random.integers(0, 2, 3000), random.random(3000)
+    fine = evaluate(truth, y_score=scores).charts["threshold"]
+    steep = evaluate(truth, y_score=scores**8).charts["threshold"]
+    chosen = {one["threshold"] for one in fine.facts["best"].values()}
+    assert set(fine.columns["threshold"]) - chosen <= set(np.arange(1, 100) / 100)
+    assert (steep.columns["threshold"] < 0.01).sum() > 30
 
 
 def test_values_by_hand() -> None:
@@ -170,7 +224,9 @@ def test_scores_that_are_no_probabilities() -> None:
     reason = Undefined("scores are outside 0 to 1: -3 to 5")
     assert [found[name] for name in ("brier", "log_loss", "ece")] == [reason] * 3
     assert "calibration" not in found.charts
-    assert found.charts["threshold"].columns["threshold"][[0, -1]] == pytest.approx([-2.92, 4.92])
+    grid = found.charts["threshold"].columns["threshold"]
+    assert set(np.linspace(-3, 5, 101)[1:-1].round(6)) <= set(grid.round(6))
+    assert len(grid) <= 99 + 13  # and the best ones
 
 
 ALL = ("roc_auc", "average_precision", "ks")
@@ -361,7 +417,7 @@ def test_nothing_stops_half_way(data: list[tuple[int | None, float, float]], thr
     ],
 )
 def test_the_charts_of_scores_at_the_ends_of_float64(scores: list[float]) -> None:
-    """Bars ascend and hold every row; thresholds lie between the least and the greatest score."""
+    """Bars ascend and hold every row; thresholds lie between the least score, or just below, and the greatest."""
     charts = evaluate([0, 1, 1], y_score=scores, kind="binary").charts
     columns = charts["histogram"].columns
     assert (columns["low"] < columns["high"]).all()
@@ -369,7 +425,8 @@ def test_the_charts_of_scores_at_the_ends_of_float64(scores: list[float]) -> Non
     assert columns["low"][0] <= min(scores) <= max(scores) <= columns["high"][-1]
     assert (columns["negative"].sum(), columns["positive"].sum()) == (1, 2)
     grid = charts["threshold"].columns["threshold"]
-    assert (grid >= min(scores)).all()
+    assert np.isfinite(grid).all()
+    assert (grid[grid < min(scores)] == grid[0]).all()
     assert (grid <= max(scores)).all()
 
 

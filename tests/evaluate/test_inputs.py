@@ -13,6 +13,7 @@ from ledger import Undefined
 from ledger.errors import InvalidValue, LedgerError
 from ledger.evaluate import check, evaluate, guess
 from ledger.evaluate.kinds import KINDS
+from ledger.evaluate.survey import Survey
 
 NAN = math.nan
 
@@ -298,6 +299,36 @@ def test_scores_given_as_predictions_are_told_so() -> None:
 def test_the_kind_is_guessed(truth: Any, predicted: Any, scores: Any, kind: str) -> None:
     """From shapes first, then from values; text and whole numbers are labels, other numbers are not."""
     assert guess(truth, predicted, scores) == kind
+
+
+MANY = np.arange(150) * 3 % 347
+
+
+@pytest.mark.parametrize(
+    ("truth", "predicted", "kind"),
+    [
+        (MANY, MANY[::-1].astype(float), "regression"),  # a tree predicts targets that it has seen
+        (MANY.astype(float), MANY[::-1], "regression"),
+        (MANY, MANY + 1, "regression"),  # rounded values
+        (MANY, MANY[::-1], "multiclass"),
+        ([*MANY.tolist(), None], [*MANY[::-1].astype(float).tolist(), 0.0], "regression"),
+        (np.repeat(np.arange(101), 100), np.repeat(np.arange(101.0), 100), "regression"),
+        (np.repeat(np.arange(100), 100), np.repeat(np.arange(100.0), 100), "multiclass"),
+        (np.arange(100) % 20, np.arange(100.0) % 20, "multiclass"),  # 20 is 2 sqrt(100)
+        (np.arange(100) % 21, np.arange(100.0) % 21, "regression"),
+        (np.arange(10), np.arange(10.0), "multiclass"),
+        (np.arange(11), np.arange(11.0), "regression"),
+        ([f"c{i}" for i in range(150)], [f"c{i}" for i in range(150)], "multiclass"),
+    ],
+)
+def test_many_different_numbers_are_values(truth: Any, predicted: Any, kind: str) -> None:
+    """More than 100 or 2 sqrt(rows) whole numbers, where floats or numbers that the truth has not are predicted."""
+    assert guess(truth, predicted) == kind
+    found = Survey()
+    for start in range(0, len(truth), 40):
+        found.update(*(np.array(values, object if None in values else None)[start : start + 40]
+                       for values in (list(truth), list(predicted))))  # fmt: skip
+    assert found.kind() == kind
 
 
 def test_probabilities_as_predictions_of_two_classes_are_not_taken_for_a_regression() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.spatial
 import scipy.stats
 from sklearn import metrics as sk
 
@@ -21,6 +22,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "top_k_accuracy": {"k": 4},
     "mean_relative_error": {"normalizer": 2.5},
 }
+
+
+OF_AMOUNTS = ("msle", "rmsle")  # which negative values have not
 
 
 def _calibration(truth: Array, scores: Array) -> float:
@@ -60,6 +64,10 @@ BINARY: dict[str, Oracle] = {
     "mcc": lambda y, p, s: sk.matthews_corrcoef(y, p),
     "cohen_kappa": lambda y, p, s: sk.cohen_kappa_score(y, p),
     "jaccard": lambda y, p, s: sk.jaccard_score(y, p),
+    "positive_likelihood_ratio": lambda y, p, s: sk.class_likelihood_ratios(y, p)[0],
+    "negative_likelihood_ratio": lambda y, p, s: sk.class_likelihood_ratios(y, p)[1],
+    "d2_log_loss_score": lambda y, p, s: sk.d2_log_loss_score(y, s),
+    "d2_brier_score": lambda y, p, s: sk.d2_brier_score(y, s),
     "roc_auc": lambda y, p, s: sk.roc_auc_score(y, s),
     "gini": lambda y, p, s: 2 * sk.roc_auc_score(y, s) - 1,
     "average_precision": lambda y, p, s: sk.average_precision_score(y, s),
@@ -80,17 +88,24 @@ _SHARES: dict[str, Callable[..., Any]] = {
     "precision": sk.precision_score,
     "recall": sk.recall_score,
     "f1": sk.f1_score,
+    "jaccard": sk.jaccard_score,
 }
 
 
 def _averages(averages: dict[str, str]) -> dict[str, Oracle]:
     return {
         name + ending: lambda y, p, s, oracle=oracle, average=average: oracle(
-            y, p, average=average, zero_division=np.nan
+            y, p, average=average, **({} if oracle is sk.jaccard_score else {"zero_division": np.nan})
         )
         for name, oracle in _SHARES.items()
         for ending, average in averages.items()
     }
+
+
+def _with_a_label(truth: Array, predicted: Array) -> tuple[Array, Array]:
+    """Return the rows for which truth or predictions have a label: the others have no share of right ones."""
+    some = (truth | predicted).any(axis=1)
+    return truth[some], predicted[some]
 
 
 MULTICLASS: dict[str, Oracle] = {
@@ -108,11 +123,14 @@ MULTICLASS: dict[str, Oracle] = {
     "average_precision": lambda y, p, s: sk.average_precision_score(np.eye(s.shape[1])[y], s),
     "log_loss": lambda y, p, s: sk.log_loss(y, s),
     "brier": lambda y, p, s: sk.brier_score_loss(y, s),
+    "d2_log_loss_score": lambda y, p, s: sk.d2_log_loss_score(y, s),
+    "d2_brier_score": lambda y, p, s: sk.d2_brier_score(y, s),
 }
 MULTILABEL: dict[str, Oracle] = {
     "accuracy": lambda y, p, s: sk.accuracy_score(y, p),
     "hamming_loss": lambda y, p, s: sk.hamming_loss(y, p),
     **_averages({"": "macro", "_weighted": "weighted", "_micro": "micro", "_samples": "samples"}),
+    "jaccard_samples": lambda y, p, s: sk.jaccard_score(*_with_a_label(y, p), average="samples"),
     "roc_auc": lambda y, p, s: sk.roc_auc_score(y, s),
     "roc_auc_micro": lambda y, p, s: sk.roc_auc_score(y, s, average="micro"),
     "average_precision": lambda y, p, s: sk.average_precision_score(y, s),
@@ -136,6 +154,11 @@ REGRESSION: dict[str, Oracle] = {
     "pearson": lambda y, p, s: scipy.stats.pearsonr(y, p).statistic,
     "wape": lambda y, p, s: np.abs(y - p).sum() / np.abs(y).sum(),
     "smape": lambda y, p, s: np.mean(2 * np.abs(y - p) / (np.abs(y) + np.abs(p))),
+    "msle": lambda y, p, s: sk.mean_squared_log_error(y, p),
+    "rmsle": lambda y, p, s: sk.root_mean_squared_log_error(y, p),
+    "log_cosh": lambda y, p, s: np.mean(np.log(np.cosh(p - y))),
+    "cosine_similarity": lambda y, p, s: 1 - scipy.spatial.distance.cosine(y, p),
+    "d2_absolute_error_score": lambda y, p, s: sk.d2_absolute_error_score(y, p),
 }
 SEGMENTATION: dict[str, Oracle] = {
     "accuracy": lambda y, p, s: sk.accuracy_score(y.ravel(), p.ravel()),
@@ -189,6 +212,8 @@ def test_every_metric_has_another_source(kind: str) -> None:
 def test_the_other_source_agrees(kind: str, name: str, tied: bool, weighted: bool) -> None:
     """To 1e-12 relative; what may cancel to nearly nothing to 1e-14 absolute."""
     truth, predicted, scores = rows(kind, tied)
+    if name in OF_AMOUNTS:
+        truth, predicted = np.abs(truth), np.abs(predicted)
     weight = np.random.default_rng(7).integers(0, 4, len(truth)) if weighted else np.ones(len(truth), int)
     again = np.repeat(np.arange(len(truth)), weight)
     expected = ORACLES[kind][name](truth[again], predicted[again], None if scores is None else scores[again])
@@ -197,3 +222,16 @@ def test_the_other_source_agrees(kind: str, name: str, tied: bool, weighted: boo
     )
     assert isinstance(found, float)
     assert found == pytest.approx(float(expected), rel=1e-12, abs=1e-14)
+
+
+def test_scorers_of_scikit_learn_have_their_metrics() -> None:
+    """Every name of `get_scorer_names` resolves, but for those that compare clusterings and two deviances."""
+    missing = {name for name in sk.get_scorer_names() if not lookup.kinds_of(name)}
+    assert missing <= {
+        "adjusted_mutual_info_score", "adjusted_rand_score", "completeness_score", "fowlkes_mallows_score",
+        "homogeneity_score", "mutual_info_score", "normalized_mutual_info_score", "rand_score", "v_measure_score",
+        "neg_mean_gamma_deviance", "neg_mean_poisson_deviance",
+    }  # fmt: skip
+    for name, stored in [("jaccard_macro", "jaccard"), ("neg_mean_squared_log_error", "msle")]:
+        kind = lookup.kinds_of(name)[0]
+        assert lookup.metric(name, kind).name == stored

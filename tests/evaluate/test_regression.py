@@ -1,5 +1,6 @@
 """Metrics and charts of a regression, against scikit-learn and published values."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -365,3 +366,35 @@ def test_a_number_of_rows_to_keep_that_is_none(keep: Any) -> None:
     with pytest.raises(InvalidValue, match="keep must be a whole number of rows"):
         regression([1.0, 2.0], [1.0, 2.0], keep=keep)
     assert isinstance(regression([1.0, 2.0], [1.0, 2.0], keep=0)["median_ae"], Undefined)
+
+
+def test_a_median_needs_no_squares() -> None:
+    """Errors of 1e150 and more have a median, though not the charts; one that is beyond float64 stays undefined."""
+    found = evaluate([1e150, 2e150, 1e308], [1e150, 3e150, -1e308], kind="regression")
+    assert found["median_ae"] == pytest.approx(1e150, rel=1e-12)
+    assert found["mse"] == found["max_error"] == Undefined("beyond the range of float64")
+    beyond = compute("median_ae", [1e308, 1e308], [-1e308, -1e308], kind="regression")
+    assert beyond == Undefined("beyond the range of float64")
+
+
+@pytest.mark.parametrize("name", ["rmse", "r2", "explained_variance", "pearson", "cosine_similarity"])
+def test_squares_below_the_range_of_float64_give_no_wrong_digits(name: str) -> None:
+    """At 1e-160 squares have lost their digits, and what is made of them is undefined; at 1e-140 it is right."""
+    truth, predicted = np.array([1.0, 2.0, 4.0, 9.0]), np.array([1.5, 1.0, 4.0, 8.0])
+    whole, small, tiny = (
+        compute(name, truth * scale, predicted * scale, kind="regression") for scale in (1.0, 1e-140, 1e-160)
+    )
+    assert isinstance(whole, float)
+    assert small == pytest.approx(whole * (1e-140 if name == "rmse" else 1), rel=1e-12)
+    assert tiny == Undefined("beyond the range of float64")
+    assert compute("rmse", truth * 1e-160, truth * 1e-160, kind="regression") == 0.0
+
+
+def test_likeness_and_logarithms_that_there_are_not() -> None:
+    """A value of -1 has no logarithm, 0 no direction, a constant no median that is worse than another."""
+    assert compute("msle", [1.0, 2.0], [1.0, -1.0]) == Undefined("1 of 2 rows have a value of -1 or less")
+    assert compute("rmsle", [1.0, -3.0], [1.0, 2.0]) == Undefined("1 of 2 rows have a value of -1 or less")
+    assert compute("cosine_similarity", [0.0, 0.0], [1.0, 2.0]) == Undefined("every value of one side is 0")
+    assert compute("d2_absolute_error_score", [2.5, 2.5], [1.0, 2.0]) == Undefined("y_true is constant")
+    assert compute("log_cosh", [0.0, 0.0], [1500.0, -1500.0]) == pytest.approx(1500 - math.log(2), rel=1e-15)
+    assert compute("log_cosh", [0.0], [1e-9], kind="regression") == pytest.approx(5e-19, rel=1e-12)

@@ -43,18 +43,25 @@ def test_what_was_written_is_read() -> None:
     source = {
         "by": "backfill",
         "computed": [
-            {"name": "test/f1", "key": KEY, "rows": 10},
+            {"name": "test/f1", "key": KEY, "rows": 10, "truth": KEY[::-1]},
             {"name": "val/ks", "context": '{"fold":1}', "step": 3, "key": KEY[::-1]},
             {"name": "val/ks", "chart": True, "key": KEY},
         ],
     }
     found = computed.read(source, "w")
     assert found == [
-        Computed("test/f1", None, None, KEY, "w"),
+        Computed("test/f1", None, None, KEY, "w", False, KEY[::-1]),
         Computed("val/ks", '{"fold":1}', 3, KEY[::-1], "w"),
         Computed("val/ks", None, None, KEY, "w", True),
     ]
     assert len({each.place for each in found}) == 3
+    assert [each.retracted for each in computed.read(source, "w", retracted=True)] == [True] * 3
+
+
+@pytest.mark.parametrize("truth", [5, None, "", KEY + "0", "x" * 16, [KEY], {"a": 1}])
+def test_a_truth_that_no_writer_gives_is_none(truth: Any) -> None:
+    """It is a hint alone: the record is taken without it."""
+    assert computed.read({"computed": [{**GOOD, "truth": truth}]}, "w") == [Computed("f1", None, None, KEY, "w")]
 
 
 GOOD: dict[str, Any] = {"name": "f1", "key": KEY}

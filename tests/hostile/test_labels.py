@@ -86,9 +86,61 @@ def test_a_column_that_is_none(target: Any, what: str, column: str) -> None:
         result = target.cli(*verb)
         assert result.code == 5, (verb, result)
         assert len(result.err) < 2000
-    assert found["verify"].code == (0 if what in ("no blob", "wide", "wide beyond") else 5)
-    checked = json.loads(target.cli("verify", "--rows", "--json").out)["findings"]
-    assert what == "wide" or any(path.name in f["path"] or path.name in f["message"] for f in checked), checked
+    code = 0 if what == "no blob" else 5
+    assert found["verify"].code == code
+    checked = target.cli("verify", "--json")
+    assert checked.code == code
+    findings = json.loads(checked.out)["findings"]
+    assert any(path.name in f["path"] or path.name in f["message"] for f in findings), findings
+
+
+@pytest.mark.parametrize("more", [{"rows": 10**15}, {"type": "object"}, {"swapped": True}])
+def test_what_readers_refuse_is_found(target: Any, more: dict[str, Any]) -> None:
+    """By `verify` without any option, and by every reader of the split: an absurd size, a type, swapped columns."""
+    columns = {**sound(target), "label": stored(target, Column("float64", np.array([0.0, 1.0])))}
+    if "type" in more:
+        columns["label"]["dtype"] = more["type"]
+    if "swapped" in more:
+        columns = {"ids": columns["label"], "label": columns["ids"]}
+    path = plant(target, columns, more.get("rows", 2), split="prod")
+    assert [target.cli(*verb).code for verb in (EVALUATE, COVERAGE)] == [5, 5]
+    checked = target.cli("verify", "--json")
+    found = [f["kind"] for f in json.loads(checked.out)["findings"] if path.name in f["path"]]
+    assert (checked.code, bool(found)) == (5, True)
+
+
+BACKFILL = ["backfill", "log_loss", "--split", "prod", "--run", "scored", "-n"]
+
+
+def test_damaged_labels_of_another_split(target: Any) -> None:
+    """They are told, with their path and what to type; labels of other splits answer, are counted and added as ever."""
+    plant(target, sound(target), split="prod")
+    path = plant(target, sound(target), -1, split="elsewhere")
+    results = [target.cli(*verb) for verb in (EVALUATE, BACKFILL, ["labels", "coverage"], ["status"])]
+    assert [result.code for result in results] == [0, 0, 0, 0], results
+    assert path.name in results[0].err + results[1].err + results[2].err
+    assert "see: ledger verify" in results[0].err
+    assert "50 %" in results[2].out
+    listed = target.cli("labels")
+    assert (listed.code, listed.out.count("prod"), path.name in listed.err) == (5, 1, True)
+    (target.top / "l.csv").write_text("id,label\n2,1\n")
+    assert target.cli("labels", "add", "l.csv", "--on", "id", "--split", "prod").code == 0
+    assert json.loads(target.cli(*EVALUATE, "--json").out)["labels"] == {"known": 2, "of": 2}
+    checked = target.cli("verify")
+    assert (checked.code, path.name in checked.out + checked.err) == (5, True)
+
+
+@pytest.mark.parametrize("split", ["prod", None])
+def test_damaged_labels_of_this_split(target: Any, split: str | None) -> None:
+    """Or of any: whatever would be answered without them could be wrong, so it is refused, with their path."""
+    plant(target, sound(target), split="prod")
+    path = plant(target, sound(target), -1, **({} if split is None else {"split": split}))
+    (target.top / "l.csv").write_text("id,label\n2,1\n")
+    add = ["labels", "add", "l.csv", "--on", "id", "--split", "prod"]
+    for verb in (EVALUATE, COVERAGE, ["labels", "coverage"], BACKFILL, add):
+        result = target.cli(*verb)
+        assert (result.code, path.name in result.out + result.err) == (5, True), (verb, result)
+        assert "no run has predictions" not in result.err
 
 
 def test_ids_of_text_that_cannot_be_ids(target: Any) -> None:

@@ -344,7 +344,7 @@ def test_what_is_no_number_is_left_out_and_said() -> None:
 def test_a_training_that_diverges_is_logged() -> None:
     """NaN stays NaN, and an evaluation of a model that predicts NaN is undefined, not the end of the training."""
     model = linear(3, "softmax", optimizer=keras.optimizers.SGD(math.nan), loss="sparse_categorical_crossentropy")
-    with ledger.start("a") as run:
+    with ledger.start("a") as run, pytest.warns(LedgerWarning, match="60 of 60 scores are not finite numbers"):
         model.fit(X, CLASSES, callbacks=[LedgerCallback(run), PerformanceCallback((X, CLASSES), run=run)], **PARTS)
     assert math.isnan(metrics()["train/loss"][2])
     rows = ledger.open().metrics("a")
@@ -718,3 +718,43 @@ def test_nothing_warns() -> None:
         with ledger.start("a") as run:
             both = [LedgerCallback(run, log_on_batch=True), PerformanceCallback((X, CLASSES), run=run)]
             classifier(run_eagerly=False).fit(X, CLASSES, validation_data=(X, CLASSES), callbacks=both, **PARTS)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_names_that_keras_numbers_are_plain(kept: bool) -> None:
+    """Each model of a process has its `auc`, with its goal, and a second `AUC` its `auc_1`; given names stay."""
+    keras.backend.clear_session()
+    for name in ("a", "b"):
+        measures = [keras.metrics.AUC(), keras.metrics.AUC(curve="PR"), keras.metrics.Recall(), "accuracy"]
+        model = linear(1, "sigmoid", loss="binary_crossentropy", metrics=[*measures, keras.metrics.AUC(name="top_2")])
+        with ledger.start(name) as run:
+            callback = LedgerCallback(run, keep_names=kept, log_on_batch=True)
+            callbacks = [callback, PerformanceCallback((X, POSITIVE), every=3, prefix="exact_" if kept else "")]
+            history = model.fit(X, POSITIVE, validation_data=(X, POSITIVE), callbacks=callbacks, **PARTS)
+    assert {"auc_2", "recall_1"} <= set(history.history)
+    plain = {"auc", "auc_1", "recall", "accuracy", "top_2", "loss"}
+    names = {name.partition("/")[2] for name in metrics("b") if name.startswith("train/")}
+    assert names == (set() if kept else plain)
+    batches = {name.removeprefix("batch/") for name in metrics("b") if name.startswith("batch/")}
+    assert batches == ({name for name in history.history if not name.startswith("val_")} if kept else plain)
+    if kept:
+        assert {"auc_2", "val_recall_1"} <= set(metrics("b"))
+    else:
+        assert metrics("b")["val/auc"] == dict(enumerate(history.history["val_auc_2"]))
+        assert ledger.open().schema.metric("train/recall").goal == "maximize"
+
+
+def test_a_number_is_left_out_only_where_the_name_is_free() -> None:
+    """Outputs have names of their own; `auc` that somebody gave stays with whom it was given."""
+    keras.backend.clear_session()
+    keras.metrics.AUC()
+    inputs = keras.Input((4,))
+    outputs = {name: layers.Dense(1, "sigmoid", name=name)(inputs) for name in ("x", "y")}
+    model = keras.Model(inputs, outputs)
+    measures = {"x": [keras.metrics.AUC()], "y": [keras.metrics.AUC(), keras.metrics.Recall(name="auc")]}
+    model.compile(loss="binary_crossentropy", metrics=measures, **EAGER)
+    truth = {"x": POSITIVE, "y": POSITIVE}
+    with ledger.start("a") as run:
+        model.fit(X, truth, callbacks=[LedgerCallback(run)], **{**PARTS, "epochs": 1})
+    found = {name for name in metrics() if name.endswith("auc") or "auc_" in name}
+    assert found == {"train/x_auc", "train/y_auc", "train/y_auc_2"}

@@ -26,7 +26,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import all_estimators
 
 import ledger
@@ -184,6 +184,31 @@ def test_predictions_are_of_the_rows_held_out() -> None:
     assert [part.evaluation["roc_auc"] for part in again.parts] == [f.evaluations["val"]["roc_auc"] for f in folds]
     assert led.plot_data("roc", "oof", split="val").picture("svg").startswith(b"<?xml")
     assert led.state("oof").params == {"cv": "StratifiedKFold(n_splits=5, random_state=None, shuffle=False)"}
+
+
+def test_what_is_held_out_is_evaluated_as_the_folds_were() -> None:
+    """A tree predicts whole numbers here, as the truth has: the folds say that they are values, and the options."""
+    with ledger.start("tree") as run:
+        cross_validate(run, DecisionTreeRegressor(random_state=0), *DIABETES, cv=3)
+    found = ledger.open().evaluate("tree", "val").whole
+    assert (found.kind, found.n) == ("regression", len(DIABETES[1]))
+    assert not [notice for notice in found.notices if "guessed" in notice]
+    with ledger.start("moved") as run:
+        for fold, rows in enumerate((slice(0, 3), slice(3, 6))):
+            given = {"y_true": [0, 1, 1, 0, 0, 1][rows], "y_score": [0.1, 0.35, 0.9, 0.2, 0.4, 0.6][rows]}
+            run.evaluate(**given, kind="binary", labels=[0, 1], split="val", threshold=0.3, context={"fold": fold})
+            run.log_predictions("val", **given, ids=np.arange(6)[rows])
+    found = ledger.open().evaluate("moved", "val", context={}).whole
+    assert (found.kind, found.n, found.definitions["f1"]["threshold"]) == ("binary", 6, 0.3)
+    with ledger.start("two ways") as run:
+        for fold, threshold in enumerate((0.3, 0.4)):
+            given = {"y_true": [0, 1], "y_score": [0.1, 0.35 + fold / 10]}
+            run.evaluate(
+                **given, kind="binary", labels=[0, 1], split="val", threshold=threshold, context={"fold": fold},
+                predictions=False,
+            )  # fmt: skip
+        run.log_predictions("val", y_true=[0, 1, 1], y_score=[0.1, 0.35, 0.6], labels=[0, 1])
+    assert "guessed" in ledger.open().evaluate("two ways", "val").whole.notices[0]  # the folds do not agree
 
 
 def test_rows_that_are_held_out_twice_are_kept_by_fold() -> None:

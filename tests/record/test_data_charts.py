@@ -55,6 +55,9 @@ def test_a_histogram() -> None:
     assert found.columns["count"] == [1, 0]
     assert (found.facts["not_finite"], found.facts["outside"], found.facts["n"]) == (2, 1, 2)
     assert sum(logged("log_histogram", [3.0, 3.0]).columns["count"]) == 2
+    widest = logged("log_histogram", [-1.5e308, 1.5e308, 0.1], 3)
+    assert widest.columns["count"] == [1, 1, 1]
+    assert widest.columns["high"][-1] == 1.5e308
 
 
 def test_a_table() -> None:
@@ -73,6 +76,8 @@ def test_a_table() -> None:
 
 def test_importances() -> None:
     """Names and values in the order given, with their deviations."""
+    for both in ({"b": 0.25, "a": -0.5}, pd.Series([0.25, -0.5], index=["b", "a"])):
+        assert logged("log_importance", both).columns == {"name": ["b", "a"], "value": [0.25, -0.5]}
     found = logged("log_importance", np.array(["b", "a"]), [0.25, -0.5], std=[0.1, 0.2])
     assert found.kind == "importance"
     assert found.columns == {"name": ["b", "a"], "value": [0.25, -0.5], "std": [0.1, 0.2]}
@@ -92,6 +97,8 @@ def test_importances() -> None:
         ("log_confusion_matrix", (), {"matrix": [[-1]]}, "negative"),
         ("log_confusion_matrix", (), {"matrix": [[1]], "labels": ["a", "b"]}, "1 rows, and labels has 2"),
         ("log_confusion_matrix", (), {"matrix": np.eye(2), "labels": ["a", "a"]}, "twice"),
+        ("log_importance", (["a"],), {}, "values is not given"),
+        ("log_importance", ({"a": 1.0}, [1.0]), {}, "values is given too"),
         ("log_histogram", ([math.nan],), {}, "no values that are finite"),
         ("log_histogram", ([1.0],), {"bins": 0}, "from 1 to 10000"),
         ("log_histogram", ([1.0],), {"bins": [1, 1]}, "that rise"),

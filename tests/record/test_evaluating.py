@@ -2,10 +2,13 @@
 
 import math
 import os
+import re
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn import metrics as oracle
 
@@ -47,12 +50,118 @@ def test_two_classes_in_one_call() -> None:
 
 
 def test_the_kind_is_guessed_and_said() -> None:
-    """In the evaluation that is returned; what was said needs no notice."""
+    """With a warning, and in the evaluation that is returned; what was said needs neither."""
+    guessed = "kind is binary, guessed from the values: say kind= to be sure"
     with ledger.start("a") as run:
-        assert run.evaluate(y_true=TRUTH, y_score=SCORES).notices == [
-            "kind is binary, guessed from the values: say kind= to be sure"
-        ]
+        with pytest.warns(LedgerWarning, match=guessed) as said:
+            assert run.evaluate(y_true=TRUTH, y_score=SCORES).notices == [guessed]
+        assert [warning.filename for warning in said] == [__file__]
         assert run.evaluate(y_true=TRUTH, y_score=SCORES, kind="binary", prefix="said_").notices == []
+
+
+POSITIVE = r"the positive label is 'ok': say labels=\('bad', 'ok'\) to be sure"
+DIFFER = "y_pred is taken as given; 2 of 4 rows differ from score > 0.5"
+FLAGS, SHARES = [[0, 1], [1, 0]], [[0.1, 0.9], [0.9, 0.1]]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"y_true": ["ok", "bad"], "y_score": [0.9, 0.1]}, [POSITIVE]),
+        ({"y_true": ["ok", "bad"], "y_score": [0.9, 0.1], "labels": ["ok", "bad"]}, []),
+        ({"y_true": [1, 2], "y_score": [0.1, 0.9]}, ["the positive label is 2"]),
+        ({"y_true": [False, True], "y_score": [0.1, 0.9]}, []),
+        ({"y_true": [-1, 1], "y_score": [0.1, 0.9]}, []),
+        ({"y_true": [0, 1, 1], "y_score": [0.1, math.nan, 1]}, ["1 of 3 scores are not finite numbers: every metric"]),
+        ({"y_true": [0, 1], "y_score": [-1, 3]}, ["scores are outside 0 to 1: -1 to 3: brier, log_loss and ece"]),
+        ({"y_true": [0, 1], "y_score": [-1, 3], "threshold": 0}, []),
+        ({"y_true": [0, 1], "y_pred": [0, 1], "y_score": [-1, 0.3]}, []),
+        ({"y_true": [1, 1], "y_score": [0.1, 0.9]}, ["no roc, pr, ks, gain, lift charts: one class in y_true"]),
+        ({"y_true": [1, 1], "y_score": [0.1, 0.9], "charts": ["confusion"]}, []),
+        ({"y_true": [0, 1], "y_pred": [0, 1]}, []),
+        ({"y_true": [0, 1], "y_score": [1.0, 0.2]}, []),
+        ({"y_true": [0, 0, 1, 1], "y_pred": [1, 1, 1, 1], "y_score": [0.1, 0.2, 0.8, 0.9]}, [DIFFER]),
+        ({"y_true": [0, 0, 1, 1], "y_pred": [0, 1, 0, 1], "y_score": [0.1, 0.2, 0.8, 0.9], "threshold": 0.85},
+         ["1 of 4 rows differ from score > 0.85"]),
+        ({"y_true": [0, 0, 1], "y_pred": [1, 0, 0], "y_score": [-1, -2, 3]}, ["2 of 3 rows differ from score > 0.5"]),
+    ],
+)  # fmt: skip
+def test_what_should_not_go_unseen_is_a_warning(given: dict[str, Any], said: list[str]) -> None:
+    """No more than that: what is missing because it was not given, or is as it was asked for, is none."""
+    with ledger.start("a") as run, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run.evaluate(**given, kind="binary", split="test")
+    assert len(caught) == len(said)
+    for warning, text in zip(caught, said, strict=True):
+        assert issubclass(warning.category, LedgerWarning)
+        assert re.search(text, str(warning.message))
+
+
+@pytest.mark.parametrize(
+    ("kind", "truth", "predicted", "scores", "said"),
+    [
+        ("multiclass", [0, 1, 2], [0, 1, 1], np.eye(3), "1 of 3 rows differ from the label of the greatest score"),
+        ("multiclass", [0, 1, 2], [0, 1, 1], [[1, 0, 0], [0, 1, 0], [0, 0.5, 0.5]], None),
+        ("multilabel", FLAGS, [[0, 1], [0, 1]], SHARES, "1 of 2 rows differ from score > 0.5"),
+        ("multilabel", FLAGS, FLAGS, SHARES, None),
+    ],
+    ids=["argmax", "a tie", "flags", "equal flags"],
+)  # fmt: skip
+def test_predictions_that_are_not_those_of_the_scores(
+    kind: str, truth: Any, predicted: Any, scores: Any, said: str | None
+) -> None:
+    """They are taken as given, and counted; a tie may go either way."""
+    found = evaluate.evaluate(truth, predicted, scores, kind=kind)
+    assert found.warnings == ([] if said is None else [f"y_pred is taken as given; {said}"])
+    assert found.warnings == [notice for notice in found.notices if "as given" in notice]
+
+
+def test_a_prefix_that_names_a_split() -> None:
+    """It is the split of definitions and predictions, too, unless `split=` is; without a slash it is part of names."""
+    with ledger.start("a") as run:
+        run.log_binary_classification_metrics(TRUTH, SCORES, prefix="val/")
+        run.log_binary_classification_metrics(TRUTH[:4], SCORES[:4], prefix="test/raw_")
+        run.log_binary_classification_metrics(TRUTH[:5], SCORES[:5], split="hold/out")
+        run.evaluate(y_true=TRUTH[:6], y_score=SCORES[:6], kind="binary", split="dev", prefix="ema/")
+        run.evaluate(y_true=TRUTH[:7], y_score=SCORES[:7], kind="binary", prefix="plain_")
+    led = ledger.open()
+    state = led.state("a")
+    assert {kept.split: kept.rows for kept in state.predictions} == {
+        "val": 8,
+        "test": 4,
+        "hold/out": 5,
+        "dev": 6,
+        None: 7,
+    }
+    assert {"val/f1", "test/raw_f1", "hold/out/f1", "dev/ema/f1", "plain_f1"} <= set(state.metrics)
+    assert {"val/definitions", "test/raw_definitions", "plain_definitions"} <= {chart.name for chart in state.charts}
+    assert led.evaluate("a", "val").whole["roc_auc"] == values("a")["val/roc_auc"]
+
+
+def test_columns_of_scores_by_their_names() -> None:
+    """In whatever order a frame has them: values, stored predictions, and what is computed from these again."""
+    truth = list("abcabc")
+    scores = pd.DataFrame(np.eye(3)[[2, 1, 0, 2, 1, 0]] * 0.8 + 0.2 / 3, columns=list("cba"))
+    with ledger.start("a") as run:
+        assert run.evaluate(y_true=truth, y_score=scores, kind="multiclass", split="test")["accuracy"] == 1.0
+    led = ledger.open()
+    assert led.evaluate("a").whole["accuracy"] == 1.0
+    table = led.predictions("a")
+    assert table.attrs["labels"] == ["a", "b", "c"]
+    assert table["y_score_2"].tolist() == scores["c"].tolist()
+
+
+def test_a_label_that_no_context_can_hold() -> None:
+    """The array that has it is named; two classes have no context, and are logged."""
+    with ledger.start("a") as run:
+        for given, name in (
+            ({"y_true": ["a\x1b", "b", "c"], "y_pred": ["b"] * 3}, "y_true"),
+            ({"y_true": ["c", "b", "c"], "y_pred": ["b", "b", "a\n"]}, "y_pred"),
+            ({"y_true": ["c", "b"], "y_pred": ["b", "b"], "labels": ["b", "c", "\t"]}, "labels"),
+        ):
+            with pytest.raises(InvalidValue, match=f"^{name} has the label .*, whose values cannot be stored.*\ngive "):
+                run.evaluate(**given, kind="multiclass")
+        run.evaluate(y_true=["a\x1b", "b"], y_pred=["b", "b"], labels=["a\x1b", "b"], kind="binary")
 
 
 def test_the_values_of_classes_have_a_context() -> None:
@@ -132,7 +241,8 @@ NO_NUMBERS = "1 of 2 scores are not numbers"
 )
 def test_bad_input_has_values_or_reasons(given: dict[str, Any], expected: dict[str, Any]) -> None:
     """A defined value, or undefined with its reason (None here: some reason); all nineteen rows are there."""
-    with ledger.start("a") as run:
+    with ledger.start("a") as run, warnings.catch_warnings():
+        warnings.simplefilter("ignore", LedgerWarning)
         run.evaluate(**given, kind="binary", split="test")
     found = values("a")
     assert sorted(found) == [f"test/{name}" for name in BINARY]
@@ -166,7 +276,7 @@ def test_a_constant_target_is_undefined() -> None:
         ({"y_true": [0, 1], "y_score": [0.1, 0.2], "slices": {"x": [1]}}, InvalidValue, "slice.x has 1"),
         ({"y_true": [0, 1], "y_score": [0.1, 0.2], "threshold": "high"}, InvalidValue, "threshold must be a number"),
         ({"y_true": [0, 1], "y_score": [0.1, 0.2], "nothing": 1}, UsageError, "no option 'nothing'"),
-        ({"y_true": ["a\x1b", "b", "c"], "y_pred": ["b"] * 3}, InvalidValue, "control character"),
+        ({"y_true": ["a\x1b", "b", "c"], "y_pred": ["b"] * 3}, InvalidValue, "y_true has the label.*control"),
         ({"y_true": [0, 1, 2], "y_pred": [0, 1, 2], "context": {"class": 1}}, InvalidValue, "kept for the values"),
     ],
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import datetime
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,8 @@ def test_where_a_contradiction_stands(workdir: Path, text: str, unit: str, where
         ("id,label\n", {}, r"no labels: the file has no rows"),
         ("", {}, r"l.csv cannot be read"),
         ("id,label\n1,\n2,nan\n", {}, r"no labels: 2 rows, all without a value in 'label'"),
-        ("id,label\n1,0\n,1\n3,0\n,1\n", {}, r"2 of the 4 ids in 'id' are missing: lines 3, 5"),
+        ("id,label\n,0\n,1\n", {}, r"no labels: 2 rows, all without a value in 'id'"),
+        ("id,label\n,0\n1,\n", {}, r"no labels: 2 rows, all without a value in 'id and label'"),
         ("id,label\n1.5,0\n", {}, r"ids must be whole numbers or text, and 'id' holds float64"),
         ("id,label\ntrue,0\n", {}, r"ids must be whole numbers or text, and 'id' holds bool"),
         ("id,label\n1,0\n", {"label": "id"}, r"ids and labels cannot both be the column 'id'"),
@@ -88,7 +90,10 @@ def test_where_a_contradiction_stands(workdir: Path, text: str, unit: str, where
         ("id,label\n1,0\n", {"at": "2400-01-01"}, r"cannot have been known at 2400-01-01T.*in the future"),
         ("id,label\n1,0\n", {"at": "1960-01-01"}, r"before 1970"),
         ("id,label\n1,0\n", {"at": 20260101}, r"must be a date or a time, not int"),
-        ("id,label\n1,0,3\n", {}, r"l.csv cannot be read: .*Expected 2 columns, got 3"),
+        ("id,label\n1,0,3\n", {}, r"l.csv cannot be read: the heading has 2 values, line 2 has 3$"),
+        ("id,label\n1,0\n\n3\n4,1\n5,1,\n", {}, r"the heading has 2 values, line 4 has 1, line 6 has 3$"),
+        ('id,label\n"1\n1",0\n3\n', {}, r"the heading has 2 values, line 4 has 1$"),
+        ("id,label\n" + "1\n" * 7, {}, r"line 5 has 1, line 6 has 1, and 2 more lines$"),
         ("id,label\n1,1e400\n", {}, r"1e400, which is beyond what float64 can hold"),
         ("id,label\n1,0\n", {"reason": 5}, r"the reason must be text"),
     ],
@@ -111,7 +116,7 @@ def test_what_else_is_refused(workdir: Path) -> None:
         ({"id": [1]}, "the column 'label' is not there; the table has id"),
         ({"id": [1], "label": [datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)]}, "numbers, bools or text"),
         ({"id": [1], "label": np.zeros((1, 2))}, r"one an id, and 'label' holds float64\[2\]"),
-        ({"id": [1, None], "label": [0, 1]}, "1 of the 2 ids in 'id' are missing: row 2"),
+        ({"id": [1.5, None], "label": [0, 1]}, "'id' holds float64"),
         ({"id": [1.5, 2], "label": [0, 1]}, "'id' holds float64"),
         ({"id": [float("inf")], "label": [0]}, "'id' holds float64"),
         ({"id": [1], "label": ["\ud800"]}, "not valid Unicode"),
@@ -131,6 +136,46 @@ def test_tables_and_other_files(workdir: Path) -> None:
         checked = labels.check(source, on="id", label="y")
         assert (values(checked), checked.empty, checked.ids.kind) == ({1: 0.0, 3: 1.0}, 1, "int64")
     assert labels.check("l.parquet", on="id", label="y").unit == "row"
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        pd.array([1, None, 2, None], "Int64"),
+        [1.0, float("nan"), 2.0, None],
+        ["a", None, "b", None],
+        pd.array([2**64 - 1, None, 2, None], "UInt64"),
+    ],
+)
+def test_rows_without_an_id(workdir: Path, ids: Any) -> None:
+    """They are left out and counted, from whatever file or table; a label that one of them lacks is not counted too."""
+    frame = pd.DataFrame({"id": ids, "label": [0, 1, 1, None]})
+    frame.to_parquet("l.parquet")
+    frame.to_csv("l.csv", index=False)
+    for source in (frame, "l.parquet", "l.csv"):
+        checked = labels.check(source, on="id")
+        assert sorted(values(checked).values()) == [0, 1]
+        assert (checked.rows, checked.without_id, checked.empty, checked.ids.null) == (4, 2, 0, None)
+
+
+def test_the_date_that_it_is_here(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ahead of UTC it means now; a day later is the future, and the error says that dates are UTC."""
+    monkeypatch.setenv("TZ", "AHEAD-23:59")  # all but one minute of the day it is tomorrow there
+    time.tzset()
+    try:
+        today = datetime.datetime.now().astimezone().date()
+        for given in (today, str(today)):
+            assert labels.check({"id": [1], "label": [0]}, on="id", at=given).at in (None, _midnight(today))
+        with pytest.raises(InvalidValue, match="in the future") as refused:
+            labels.check({"id": [1], "label": [0]}, on="id", at=today + datetime.timedelta(days=1))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert str(refused.value.hint).startswith("what has no time zone is UTC, where it is 20")
+
+
+def _midnight(day: datetime.date) -> int:
+    return int(datetime.datetime(day.year, day.month, day.day, tzinfo=datetime.UTC).timestamp() * 1e6)
 
 
 @pytest.mark.parametrize(

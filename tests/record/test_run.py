@@ -351,14 +351,17 @@ def test_a_run_whose_finish_failed_takes_rows(full_disk: Callable[..., AbstractC
     assert steps("x") == [(0, 0.0), (1, 1.0)]
 
 
-def test_a_chart_that_cannot_be_stored_is_said(full_disk_said: Callable[..., Any]) -> None:
-    """The picture is lost with a warning that names it; the training goes on."""
+def test_a_chart_that_cannot_be_stored_waits(full_disk_said: Callable[..., Any]) -> None:
+    """One warning, the training goes on, and the picture is written when the disk takes it."""
     with ledger.start("a") as run:
         with full_disk_said("write_all") as said:
             run.log_chart("roc", b"\x89PNG")
-        assert ["'roc' is lost" in str(warning.message) for warning in said] == [True]
-        run.log({"x": 1.0}, step=1)
-    assert steps("x") == [(1, 1.0)]
+            run.log({"x": 1.0}, step=1)
+        assert ["kept in memory" in str(warning.message) for warning in said] == [True]
+        run.log({"x": 2.0}, step=2)
+    assert steps("x") == [(1, 1.0), (2, 2.0)]
+    led = ledger.open()
+    assert led.chart("a", "roc") == b"\x89PNG"
 
 
 @pytest.mark.parametrize(

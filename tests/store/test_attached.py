@@ -33,7 +33,7 @@ TIMES = ("y_true", "timestamp")
         ([ref(1), ref(2, split="val"), ref(3, split=None)], [1, 2, 3]),
         ([ref(1, context='{"fold":1}'), ref(2, context='{"fold":2}')], [1, 2]),
         ([ref(1, *IDS), ref(2, *IDS, digest="1")], [1, 2]),
-        ([ref(1, *IDS), ref(2, *IDS, digest="1"), ref(3, *IDS)], [1, 2]),
+        ([ref(1, *IDS), ref(2, *IDS, digest="1"), ref(3, *IDS)], [2, 1]),  # known since 1, and the newest again
         ([ref(1, *TIMES), ref(2, *IDS, digest="1")], [1, 2]),
         ([ref(1), ref(2, *IDS)], [2]),
         ([ref(1, *IDS), ref(2, digest="1")], [2]),

@@ -15,8 +15,8 @@ from ledger.format import layout
 from ledger.format.rows import Rows
 from ledger.store import catalog, fold
 from ledger.store.catalog import Catalog
+from ledger.store.shared import SharedWriter
 from ledger.store.tree import Tree
-from ledger.store.writer import SharedWriter
 
 IDS = [f"20261122-0315{i:02d}-run-{i:012x}" for i in range(8)]
 

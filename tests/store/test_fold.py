@@ -15,8 +15,9 @@ from ledger.format import layout
 from ledger.format.rows import NO_STEP, Rows
 from ledger.record import seal
 from ledger.store import blobs, fold, journal
+from ledger.store.shared import SharedWriter
 from ledger.store.tree import Tree
-from ledger.store.writer import SharedWriter, Writer, new_header
+from ledger.store.writer import Writer, new_header
 
 Make = Callable[..., Rows]
 W1, W2, W3 = ("aa" * 6, "bb" * 6, "cc" * 6)

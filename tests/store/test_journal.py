@@ -18,8 +18,9 @@ from ledger.format import frame
 from ledger.format.rows import NO_STEP
 from ledger.store import files, journal
 from ledger.store import writer as writers
+from ledger.store.shared import SharedWriter
 from ledger.store.tree import Tree
-from ledger.store.writer import SharedWriter, Writer, new_header
+from ledger.store.writer import Writer, new_header
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_what_was_logged_is_read_back(tree: Tree, run: str, writer: Writer) -> N
 def test_a_chart_is_kept_among_the_rows(tree: Tree, run: str, writer: Writer) -> None:
     """A chart takes a seq like a row, and comes back with its fields."""
     writer.rows(1, None, {"x": 1.0})
-    writer.chart({"name": "roc", "blob": "0" * 64, "extension": "png", "media_type": "image/png", "bytes": 5})
+    writer.bundle([], [{"name": "roc", "blob": "0" * 64, "extension": "png", "media_type": "image/png", "bytes": 5}])
     writer.rows(2, None, {"x": 2.0})
     loaded = journal.load(tree, journal.paths(tree, run)[0])
     assert loaded is not None

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ledger.errors import DamagedFile, NewerFormat
+from ledger.errors import Damage, DamagedFile, NewerFormat
 from ledger.format import entries as form
 from ledger.format import ids, layout
 from ledger.store import entries, labels
@@ -107,12 +107,55 @@ SOUND = {**BASE, "at": "2024-10-01T00:00:00.000000Z", "rows": 1, "columns": COLU
     ],
 )
 def test_what_no_writer_says_is_damage(tree: Tree, change: dict[str, Any], said: str) -> None:
-    """The whole log is refused, with the file's name: an answer without it could be wrong."""
-    put(tree, 1, 1)
+    """It is left out and told, with the file's name; who needs it is refused: an answer without it could be wrong."""
+    id = put(tree, 1, 1)
     path = plant(tree, {**SOUND, **change}, "labels")
-    with pytest.raises(DamagedFile, match=said) as refused:
-        labels.read(tree)
-    assert path in str(refused.value)
+    found = labels.read(tree)
+    assert [one.id for one in found.sets] == [id]
+    (notice,) = found.notices
+    assert path in notice
+    assert notice.endswith("see: ledger verify")
+    for splits in ((), ("prod",), (None,)):
+        with pytest.raises(DamagedFile, match=said) as refused:
+            found.refuse_damaged(*splits)
+        assert path in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "split"),
+    [
+        ({"rows": -1}, "prod"),
+        ({"at": "soon"}, "prod"),
+        ({"columns": {}}, "prod"),
+        ({"time": "2024-10-05T00:00:00.000009Z"}, "prod"),
+        ({"rows": -1, "split": None}, None),
+        ({"rows": -1, "split": "$a"}, None),
+        ({"rows": -1, "split": ["prod"]}, None),
+        ({"format": 1}, None),
+        ({"kind": "alert", "must_understand": True}, None),
+    ],
+)
+def test_of_which_split_a_damaged_entry_is(tree: Tree, change: dict[str, Any], split: str | None) -> None:
+    """Only predictions of its split are refused, where its bytes are those of its name and say so; else all are."""
+    content = {**SOUND, "split": "prod", **change}
+    path = plant(tree, content, content["kind"])
+    found = labels.read(tree)
+    assert [(one.path, one.split) for one in found.damaged] == [(path, split)]
+    with pytest.raises(Damage):
+        found.refuse_damaged("prod")
+    if split is not None:
+        found.refuse_damaged("test", None)
+    Path(tree.path(path)).write_bytes(Path(tree.path(path)).read_bytes() + b" ")
+    (one,) = labels.read(tree).damaged
+    assert one.split is None
+
+
+def test_a_damaged_entry_that_is_out_of_view(tree: Tree) -> None:
+    """It refuses nothing: no answer can need it."""
+    path = plant(tree, {**SOUND, "rows": -1}, "labels")
+    entries.write(tree, form.Retract(**form.header("retract", "", START + 20, "Ada", []), target=path[-21:-5]))
+    found = labels.read(tree)
+    assert (found.damaged, found.notices) == ((), [])
 
 
 def test_what_is_passed_over(tree: Tree) -> None:
@@ -125,7 +168,7 @@ def test_what_is_passed_over(tree: Tree) -> None:
     assert sorted(text.partition(": ")[2].partition(" of ")[0] for text in found.notices) == ["an entry", "an entry"]
     plant(tree, {**SOUND, "kind": "alert", "must_understand": True}, "alert")
     with pytest.raises(NewerFormat, match="alert"):
-        labels.read(tree)
+        labels.read(tree).refuse_damaged("prod")
 
 
 def test_an_entry_of_the_log_in_a_run_is_not_of_the_run(tree: Tree) -> None:

@@ -5,14 +5,17 @@ import random
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
-from ledger.errors import InvalidFilter, InvalidValue, NoSuchMetric, NoSuchRun
+from ledger.errors import InvalidFilter, InvalidValue, NoSuchMetric, NoSuchRun, UsageError
+from ledger.format.values import Undefined
 from ledger.schema import EMPTY, Metric, Schema
 from ledger.store.state import RunState, Summary
 from ledger.table.boomerang import Boomerang, boomerang
 from ledger.table.compare import canonical_names
 from ledger.table.splits import last_values, named, place, shown_key, shown_split
+from ledger.view.rows import render_csv
 
 NAN, INF = math.nan, math.inf
 
@@ -97,7 +100,69 @@ def test_limits_hold_on_every_split_and_a_value_equal_to_one_passes() -> None:
         "nan": ["undefined"],
         "undefined": ["undefined"],
     }
-    assert found.said == "1 of 6 models kept; 2 fail loss, 2 fail accuracy, 2 undefined"
+    assert found.said == "1 of 6 models kept; 1 fails loss, 1 fails accuracy, 1 fails loss and accuracy, 2 undefined"
+
+
+def test_a_model_that_is_left_out_is_counted_once() -> None:
+    """Undefined on one split and beyond the limit on another: it is one of the undefined ones."""
+    models = [
+        model("good", (0.1, 0.9), (0.2, 0.9)),
+        model("nan", (0.9, 0.9), (NAN, 0.9)),
+        model("inf", (INF, 0.1), (0.9, 0.1)),
+    ]
+    found = boomerang([*models, model("bad", (0.9, 0.9), (0.9, 0.9))], EMPTY, max_loss=0.5, min_score=0.5)
+    assert found.said == "1 of 4 models kept; 1 fails loss, 2 undefined"
+    same = boomerang(models[:2], EMPTY, x="accuracy", y="accuracy", min_score=0.5)
+    assert same.said == "2 of 2 models kept"
+    one = boomerang([*models[:1], model("x", (0.1, 0.1), (0.1, 0.1))], EMPTY, x="accuracy", y="accuracy", min_score=0.5)
+    assert one.said == "1 of 2 models kept; 1 fails accuracy"
+
+
+def test_the_axes_are_the_pair_that_most_runs_have() -> None:
+    """One network with a loss does not put 22 others aside; who is left out is said, and what to type to see them."""
+    metrics = {"net": ("loss", "accuracy"), "tree": ("log_loss", "roc_auc"), "price": ("rmse", "r2")}
+    counts = {"net": 1, "tree": 16, "price": 6}
+    runs = [
+        msgspec.structs.replace(
+            run(f"{kind}{i}", {f"{split}/{metric}": 0.5 for split in ("train", "test") for metric in metrics[kind]}),
+            group="g" if kind == "tree" else None,
+        )
+        for kind, count in counts.items()
+        for i in range(count)
+    ]
+    found = boomerang(runs, EMPTY, by="group")
+    assert (found.x.metric, found.y.metric, len(found.models)) == ("log_loss", "roc_auc", 16)
+    assert found.notices == [
+        "7 of 23 runs left out, without log_loss and roc_auc on one split: "
+        "net0, price0, price1, price2, price3 and 2 more; 6 of them with --x rmse --y r2"
+    ]
+    assert found.caption == "7 runs lack an axis"
+    assert [(panel.value, len(panel.runs)) for panel in found.panels] == [("g", 16)]
+    assert (boomerang(runs, EMPTY, y="r2").x.metric, boomerang(runs, EMPTY, x="loss").y.metric) == ("rmse", "accuracy")
+    equal = boomerang([runs[0], runs[1], runs[17]], EMPTY)
+    assert (equal.x.metric, equal.y.metric) == ("loss", "accuracy")
+    with pytest.raises(InvalidFilter, match="none of the 6 models drawn has a group") as caught:
+        boomerang(runs, EMPTY, x="rmse", by="group")
+    assert caught.value.hint == "16 of the 17 runs that lack these metrics have one: choose others with --x and --y"
+
+
+def test_undefined_is_not_nan_in_a_table() -> None:
+    """Its reason is beside it; of a mean over folds that of the fold; NaN stays NaN."""
+    folded: dict[str, float | None] = {"train/loss": 0.1, "train/accuracy": 0.9, "val/loss": NAN, "val/accuracy": 0.5}
+    folded |= {"test/loss{fold=1}": 0.1, "test/loss{fold=2}": None, "test/accuracy": 0.5}
+    found = boomerang([model("good", (0.1, 0.9), (0.2, 0.9)), run("b", folded)], EMPTY)
+    assert found.headings[-2:] == ["kept", "undefined"]
+    rows = {(row[0], row[2]): row[4:6] + row[7:] for row in found.rows()}
+    assert rows["GOOD", "val"] == [0.2, 0.9, None]
+    assert math.isnan(rows["B", "val"][0])
+    assert rows["B", "val"][2] is None
+    assert rows["B", "test"] == [Undefined("fold 2: no reason"), 0.5, "loss: fold 2: no reason"]
+    assert render_csv(found.headings, found.rows()).splitlines()[-1] == (
+        "B,b,test,,undefined,0.5,false,loss: fold 2: no reason"
+    )
+    shown = found.to_json()["models"][1]["points"][-1]
+    assert shown == {"split": "test", "x": None, "y": 0.5, "undefined": {"x": "fold 2: no reason"}}
+    assert boomerang([model("good", (0.1, 0.9), (0.2, 0.9))], EMPTY).headings[-1] == "kept"
 
 
 def test_an_infinite_loss_is_undefined_without_any_limit() -> None:
@@ -137,6 +202,15 @@ def test_a_limit_is_a_finite_number(limit: float) -> None:
     """Nothing compares with NaN, so it is an error and no limit."""
     with pytest.raises(InvalidValue, match="max_loss"):
         boomerang([model("a", (0.1, 0.5), (0.1, 0.5))], EMPTY, max_loss=limit)
+
+
+@pytest.mark.parametrize("limit", ["x", "0.5", True, [0.5]])
+def test_a_limit_is_a_number(limit: Any) -> None:
+    """What is none is refused, whichever limit it is."""
+    for name in ("min_score", "max_loss"):
+        with pytest.raises(UsageError, match=f"{name} must be a number, not"):
+            boomerang([model("a", (0.5, 0.8), (0.6, 0.7))], EMPTY, **{name: limit})
+    assert kept(boomerang([model("a", (0.5, 0.8), (0.6, 0.7))], EMPTY, min_score=np.float32(0.5))) == ["a"]
 
 
 def test_the_axes_are_the_first_that_are_on_two_splits() -> None:
@@ -196,6 +270,10 @@ def test_folds_are_one_model_with_its_mean() -> None:
     assert one.generalization.folds == 3
     # Ranges 0.2, 0.3 and 0.1: mean 0.2, standard deviation 0.1, t(0.975, 2) = 4.302653.
     assert one.generalization.value == pytest.approx(0.2)
+    assert one.generalization.half_width is None  # the test value, one for all folds, is an end of each range
+    values |= {f"test/accuracy{{fold={fold}}}": 0.7 for fold in range(3)}
+    (one,) = boomerang([run("a", values)], EMPTY).models
+    assert one.generalization is not None
     assert one.generalization.half_width == pytest.approx(4.302652729749464 * 0.1 / math.sqrt(3))
 
 
@@ -254,7 +332,7 @@ def test_panels_of_what_no_model_has_are_refused() -> None:
     with pytest.raises(InvalidFilter, match="no run here has a parameter 'deph'") as caught:
         boomerang(BY, EMPTY, by="params.deph")
     assert str(caught.value.hint).startswith("the nearest known: params.depth")
-    with pytest.raises(InvalidFilter, match="none of these models has a group"):
+    with pytest.raises(InvalidFilter, match="none of the 1 model drawn has a group"):
         boomerang(BY[3:], EMPTY, by="group")
 
 

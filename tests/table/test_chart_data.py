@@ -69,6 +69,94 @@ def test_several_splits_without_test_and_val_are_not_guessed_at() -> None:
         table("roc", "a", split="val")
 
 
+def test_a_split_may_have_any_name() -> None:
+    """That of an evaluation or of predictions; the one that has charts comes before what might be computed."""
+    evaluated("a", "holdout", predictions=False)
+    assert [one.chart for one in table("roc", "a", split="holdout").series] == ["holdout/roc"]
+    assert table("roc", "a").split == "holdout"
+    with ledger.start("b") as run:
+        run.evaluate(y_true=TRUTH, y_score=SCORES, kind="binary", split="holdout")
+        run.evaluate(y_true=SCORES, y_pred=SCORES, kind="regression", split="prices")
+        run.log_predictions(split="later", y_true=TRUTH, y_score=SCORES)
+    assert table("roc", "b").split == "holdout"
+    assert table("histogram", "b", split="prices").series[0].chart == "prices/residual_histogram"
+    with pytest.raises(NoSuchChart, match="has no zzz/roc; it has roc data of holdout, and predictions of later\n"):
+        table("roc", "b", split="zzz")
+    with pytest.raises(NoSuchChart, match="has no prices/roc; it has roc data of holdout, and"):
+        table("roc", "b", split="prices")
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("truth", "scores", "reason"),
+    [
+        ([NAN, NAN], [0.1, 0.2], "no row has a label yet: 2 pending"),
+        ([0, 1], [0.1, NAN], "1 of 2 scores are not finite numbers"),
+        ([1, 1], [0.1, 0.2], "one class in y_true"),
+    ],
+)
+def test_predictions_that_give_no_chart_say_why(truth: list[float], scores: list[float], reason: str) -> None:
+    """The reason that the evaluation has, and the command that shows it."""
+    with ledger.start("a") as run:
+        run.log_predictions(split="holdout", y_true=truth, y_score=scores)
+    with pytest.raises(NoSuchChart, match=f"its predictions give none: {reason}\n") as caught:
+        table("roc", "a", split="holdout")
+    assert caught.value.hint is not None
+    assert caught.value.hint.endswith("--split holdout")
+
+
+def folds(name: str, count: int, **options: Any) -> None:
+    """A run that was evaluated by folds."""
+    with ledger.start(name) as run:
+        for fold in range(1, count + 1):
+            scores = [score / fold for score in SCORES]
+            run.evaluate(y_true=TRUTH, y_score=scores, split="val", context={"fold": fold}, kind="binary", **options)
+
+
+def test_the_folds_of_a_run_are_overlaid_with_all_of_them_together() -> None:
+    """In their order; a context takes one of them."""
+    folds("a", 11)
+    found = table("roc", "a")
+    assert [one.name for one in found.series] == ["all folds", *(f"fold {fold}" for fold in range(1, 12))]
+    assert (found.split, found.of) == ("val", "a")
+    truth, scores = TRUTH * 11, [score / fold for fold in range(1, 12) for score in SCORES]
+    assert found.series[0].fact("auc") == pytest.approx(sk.roc_auc_score(truth, scores), rel=1e-12)
+    assert found.series[1].fact("auc") == pytest.approx(8 / 9)
+    one = table("roc", "a", context={"fold": 2})
+    assert [series.chart for series in one.series] == ["val/roc{fold=2}"]
+    with pytest.raises(NoSuchChart, match="has no val/roc of fold=12; it has it of fold=1; fold=2") as caught:
+        table("roc", "a", context={"fold": 12})
+    assert caught.value.hint == "say which: --context fold=1"
+
+
+def test_the_folds_of_several_runs_are_taken_together() -> None:
+    """One curve a run, which is said; so is the confusion of one run, whose folds cannot be overlaid."""
+    folds("a", 2)
+    folds("b", 3)
+    found = table("roc", "a", "b")
+    assert [(one.name, one.facts["positive"]) for one in found.series] == [("a", 6.0), ("b", 9.0)]
+    assert found.notices[0] == "of a 2 folds are taken together; one of them: --context fold=1"
+    assert sum(table("confusion", "b").series[0].columns["count"]) == 18
+
+
+def test_folds_without_predictions_are_overlaid_or_named() -> None:
+    """Nothing stands for all of them; what cannot be overlaid says which there are, as the command line has it."""
+    folds("a", 2, predictions=False)
+    assert [one.name for one in table("roc", "a").series] == ["fold 1", "fold 2"]
+    with pytest.raises(NoSuchChart, match="there are no predictions of fold=1") as caught:
+        table("confusion", "a")
+    assert caught.value.hint == "say which: --context fold=1"
+    with ledger.start("c") as run:
+        for site in ("north", "south"):
+            run.evaluate(y_true=TRUTH, y_score=SCORES, kind="binary", split="test", context={"site": site})
+    with pytest.raises(NoSuchChart, match="has test/roc of site=north; site=south") as caught:
+        table("roc", "c")
+    assert caught.value.hint == "say which: --context site=north"
+    assert table("roc", "c", context={"site": "south"}).series[0].fact("auc") == pytest.approx(8 / 9)
+
+
 def test_predictions_stand_in_for_a_chart() -> None:
     """The same curve comes from the predictions of a run that was not evaluated."""
     evaluated("a", "test")
@@ -81,7 +169,7 @@ def test_predictions_stand_in_for_a_chart() -> None:
             assert list(stored.columns[name]) == pytest.approx(list(computed.columns[name]), nan_ok=True)
     with ledger.start("c") as run:
         run.log_predictions(split="test", y_true=[1.5, 2.5], y_pred=[1.0, 3.0])
-    with pytest.raises(NoSuchChart, match="its predictions give none: they are a regression evaluation"):
+    with pytest.raises(NoSuchChart, match="its predictions give none: they are a regression evaluation, with pred"):
         table("roc", "c")
     assert table("residuals", "c").series[0].columns["residual"].tolist() == [0.5, -0.5]
 

@@ -9,23 +9,29 @@ import pytest
 import ledger
 from ledger import Undefined, evaluate
 from ledger.errors import DamagedFile, InvalidValue, NoSuchPredictions, NotFound, Undecided, UsageError
+from ledger.view.evaluation import render_evaluation
 
 pytestmark = pytest.mark.usefixtures("workdir")
 
 TRUTH = ["no", "no", "yes", "yes", "yes", "no", "yes", "no"]
 SCORES = [0.1, 0.4, 0.35, 0.8, 0.9, 0.6, 0.7, 0.2]
+LABELS = ["no", "yes"]
 SITES = ["x", "x", "x", "y", "y", "y", "y", None]
 
 
 def test_the_same_again() -> None:
     """Kind, threshold, labels and options are those of the evaluation that was logged; the values are the same."""
     with ledger.start("a") as run:
-        binary = run.evaluate(y_true=TRUTH, y_score=SCORES, kind="binary", split="test", threshold=0.3, bins=3)
+        binary = run.evaluate(
+            y_true=TRUTH, y_score=SCORES, kind="binary", labels=LABELS, split="test", threshold=0.3, bins=3
+        )
         errors = run.evaluate(y_true=[1, 2, 4], y_pred=[1, 3, 3], kind="regression", split="train", normalizer=2.0)
     led = ledger.open()
     assert led.evaluate("a").whole.values == binary.values
     assert led.evaluate("a").whole.definitions == binary.definitions
     assert led.evaluate("a", "train").whole.values == errors.values
+    assert ": test, binary, positive: yes, threshold 0.3, 8 rows" in render_evaluation(led.evaluate("a"))
+    assert ": train, regression, 3 rows" in render_evaluation(led.evaluate("a", "train"))
 
 
 def test_another_threshold() -> None:
@@ -44,7 +50,7 @@ def test_another_threshold() -> None:
 def test_slices() -> None:
     """The rows of each value of a slice, in order, and those that have none; labels are those of all rows."""
     with ledger.start("a") as run:
-        run.evaluate(y_true=TRUTH, y_score=SCORES, kind="binary", split="test", slices={"site": SITES})
+        run.evaluate(y_true=TRUTH, y_score=SCORES, kind="binary", labels=LABELS, split="test", slices={"site": SITES})
     found = ledger.open().evaluate("a", slice="site")
     assert [(part.value, part.evaluation.n) for part in found.parts] == [("x", 3), ("y", 4), (None, 1)]
     own = evaluate.compute("roc_auc", TRUTH[:3], y_score=SCORES[:3], kind="binary")
@@ -133,7 +139,7 @@ def test_compare_names_what_was_not_computed_in_one_way() -> None:
     """Metrics of labels where thresholds differ, not those of scores; only those that are shown; also as JSON."""
     for name, threshold in [("a", 0.5), ("b", 0.5), ("c", 0.4)]:
         with ledger.start(name) as run:
-            run.evaluate(y_true=TRUTH, y_score=SCORES, kind="binary", split="test", threshold=threshold)
+            run.evaluate(y_true=TRUTH, y_score=SCORES, kind="binary", labels=LABELS, split="test", threshold=threshold)
     assert differing("a", "b") == []
     assert "definitions_differ" not in ledger.open().compare("a", "b").to_json()
     ((chart, metrics),) = differing("a", "b", "c")
@@ -150,7 +156,7 @@ def test_a_macro_f1_is_not_the_f1_of_two_classes() -> None:
     """One name, two kinds of evaluation."""
     for name, kind in [("a", "binary"), ("b", "multiclass")]:
         with ledger.start(name) as run:
-            run.evaluate(y_true=TRUTH, y_pred=TRUTH, kind=kind, split="test")
+            run.evaluate(y_true=TRUTH, y_pred=TRUTH, kind=kind, labels=LABELS, split="test")
     ((_, metrics),) = differing("a", "b")
     assert "test/f1" in metrics
 
@@ -159,7 +165,7 @@ def test_definitions_that_cannot_be_read_are_passed_over() -> None:
     """The comparison is there; `verify` says that a file is gone. An evaluation needs them, unless all is said."""
     for name, threshold in [("a", 0.5), ("b", 0.4)]:
         with ledger.start(name) as run:
-            run.evaluate(y_true=TRUTH, y_score=SCORES, kind="binary", split="test", threshold=threshold)
+            run.evaluate(y_true=TRUTH, y_score=SCORES, kind="binary", labels=LABELS, split="test", threshold=threshold)
     led = ledger.open()
     Path(led.blob_path(led.find_chart("a", "test/definitions"))).unlink()
     assert differing("a", "b") == []

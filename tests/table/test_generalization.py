@@ -25,12 +25,40 @@ def test_without_folds_it_is_the_range_over_the_splits(values: dict[str, float],
 
 
 @given(splits)
-def test_one_fold_that_is_repeated_has_no_uncertainty(values: dict[str, float]) -> None:
-    """Equal folds give the range of each, and an interval of no width."""
+def test_equal_folds_do_not_tell_the_uncertainty(values: dict[str, float]) -> None:
+    """They give the range of each, and no interval: one of no width would claim to be certain."""
     found = generalization({split: dict.fromkeys(["1", "2", "3"], value) for split, value in values.items()}, None)
     assert found is not None
     assert found.value == pytest.approx(max(values.values()) - min(values.values()), rel=1e-12)
-    assert found.half_width == pytest.approx(0, abs=1e-6)
+    assert (found.half_width, found.folds) == (None, 3)
+
+
+TRAIN, VAL = {"1": 0.9, "2": 1.0, "3": 0.95}, {"1": 0.8, "2": 0.7, "3": 0.75}
+SURE = dict.fromkeys(TRAIN, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "known"),
+    [
+        ({"train": TRAIN, "val": VAL}, True),
+        ({"train": SURE, "val": VAL}, True),
+        ({"train": TRAIN, "val": VAL, "test": {None: 0.85}}, True),
+        ({"train": TRAIN, "val": VAL, "test": {None: 0.72}}, False),
+        ({"train": TRAIN, "test": {None: 0.5}}, False),
+        ({"train": SURE, "val": VAL, "test": {None: 0.5}}, False),
+        ({"train": SURE, "val": dict.fromkeys(TRAIN, 0.5)}, False),
+    ],
+)
+def test_an_interval_needs_folds_at_both_ends_of_the_range(
+    values: dict[str, dict[str | None, float]], known: bool
+) -> None:
+    """One test value for all folds says nothing of how it would vary: where it is an end, there is no interval."""
+    found = generalization(values, None)
+    assert found is not None
+    assert found.folds == 3
+    assert (found.half_width is not None) == known
+    if found.half_width is not None:
+        assert found.half_width > 0
 
 
 @pytest.mark.parametrize(

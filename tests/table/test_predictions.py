@@ -6,9 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import ledger
 from ledger.errors import DamagedFile, InvalidValue, NoSuchPredictions, Undecided
+from ledger.format import predictions as form
 from ledger.store.tree import Tree
 from ledger.table import predictions
 from tests.conftest import git
@@ -84,19 +87,82 @@ def test_a_table_keeps_types_and_what_is_missing(led: Any) -> None:
 
 
 def test_batches_stand_one_behind_the_other(led: Any) -> None:
-    """In the order in which they came; a column that one lacks has no values there; types that fit become one."""
+    """In the order in which they came last; a column that one lacks has no values there; types that fit become one."""
     run = led.run("a")
     run.log_predictions("test", y_true=[0, 1], y_score=np.array([0.5, 0.25], np.float32), ids=[1, 2])
     run.log_predictions("test", y_true=[0.5], ids=[3], slices={"site": ["x"]})
     run.log_predictions("test", y_true=[0, 1], y_score=np.array([0.5, 0.25], np.float32), ids=[1, 2])
     found = led.predictions("a")
-    assert found.ids.tolist() == [1, 2, 3]
-    assert found.y_true.tolist() == [0.0, 1.0, 0.5]
-    assert (found.y_score.dtype, found.y_score.isna().tolist()) == ("Float32", [False, False, True])
-    assert found["slice.site"].isna().tolist() == [True, True, False]
+    assert found.ids.tolist() == [3, 1, 2]
+    assert found.y_true.tolist() == [0.5, 0.0, 1.0]
+    assert (found.y_score.dtype, found.y_score.isna().tolist()) == ("Float32", [True, False, False])
+    assert found["slice.site"].isna().tolist() == [False, True, True]
     run.log_predictions("test", y_true=["a"], ids=[4])
     with pytest.raises(Undecided, match="'y_true' is there as float64, int64, text"):
         led.predictions("a")
+
+
+def test_of_rows_with_one_id_the_newest_batch_counts(led: Any) -> None:
+    """Rows that are predicted again are not counted twice; whoever reads them is told; the older ones stay stored."""
+    run = led.run("a")
+    run.log_predictions("test", y_true=[0, 1] * 30, y_score=np.linspace(0, 1, 60), ids=np.arange(60))
+    run.log_predictions("test", y_true=[0, 1] * 20, y_score=np.linspace(0, 1, 40), ids=np.arange(60, 100))
+    again = np.linspace(0.5, 0.75, 10)
+    run.log_predictions("test", y_true=[0, 1] * 5, y_score=again, ids=np.arange(10))
+    found = led.predictions("a")
+    assert sorted(found.ids) == list(range(100))
+    assert found.y_score[found.ids < 10].tolist() == again.tolist()
+    assert found.attrs["replaced"] == 10
+    whole = led.evaluate("a").whole
+    assert whole.n == 100
+    assert "10 of 110 rows do not count: a newer batch has their ids" in whole.notices
+    assert [one.rows for one in led.state("a").predictions] == [60, 40, 10]
+    run.log_predictions("test", y_true=[0, 1] * 30, y_score=np.linspace(0, 1, 60), ids=np.arange(60))  # and back again
+    table = led.predictions("a").set_index("ids")
+    assert table.y_score[list(range(60))].tolist() == np.linspace(0, 1, 60).tolist()
+
+
+def test_an_id_is_one_row_of_one_place(led: Any) -> None:
+    """What another fold or step predicts for an id replaces nothing; text and float ids are held against each other."""
+    run = led.run("a")
+    for fold in (1, 2):
+        run.log_predictions("val", y_true=Y, ids=["x", "y"], context={"fold": fold})
+        assert len(led.predictions("a", "val", context={"fold": fold})) == 2
+    chosen = led.state("a").predictions
+    assert predictions.read(led.tree, "a", chosen).rows == 4
+    run.log_predictions("val", y_true=[1], ids=["y"], context={"fold": 2})
+    assert led.predictions("a", "val", context={"fold": 2}).y_true.tolist() == [0, 1]
+    run.log_predictions("test", y_true=[0, 1, 1], ids=[0.5, 1.0, float("nan")])
+    run.log_predictions("test", y_true=[0, 0], ids=[1, 2])
+    run.log_predictions("test", y_true=[1], ids=[float("nan")])
+    assert led.predictions("a", "test").y_true.tolist() == [0, 1, 0, 0, 1]
+
+
+def test_ids_that_repeat_in_one_batch_are_rows_of_their_own(led: Any) -> None:
+    """A warning says how many; a newer batch with the id replaces all of them."""
+    with pytest.warns(ledger.LedgerWarning, match="2 of the 5 ids are there already: rows of one id are kept as rows"):
+        led.run("a").log_predictions("test", y_true=[0, 1, 0, 1, 1], ids=["a", "b", "a", "a", "c"])
+    assert len(led.predictions("a")) == 5
+    led.run("a").log_predictions("test", y_true=[1], ids=["a"])
+    assert led.predictions("a").ids.tolist() == ["b", "c", "a"]
+
+
+@given(batches=st.lists(st.lists(st.integers(0, 6), max_size=6), min_size=1, max_size=5), as_text=st.booleans())
+def test_the_rows_that_count_are_those_of_a_dictionary(batches: list[list[int]], as_text: bool) -> None:
+    """Law: batch by batch, an id stands for its rows in the last batch that has it."""
+    expected: dict[int, list[tuple[int, int]]] = {}
+    for number, ids in enumerate(batches):
+        for id in set(ids):
+            expected[id] = [(number, place) for place, one in enumerate(ids) if one == id]
+    joined = [id for ids in batches for id in ids]
+    column = (
+        form.column("text", np.array([str(id) for id in joined], object)) if as_text else form.column("int64", joined)
+    )
+    found = predictions._is_newest(column, [len(ids) for ids in batches])
+    rows = [(number, place) for number, ids in enumerate(batches) for place in range(len(ids))]
+    assert {row for row, counts in zip(rows, found, strict=True) if counts} == {
+        r for each in expected.values() for r in each
+    }
 
 
 def test_integers_are_never_rounded_to_fit_floats(led: Any) -> None:
@@ -214,3 +280,14 @@ def test_a_wrong_argument(led: Any) -> None:
     led.run("a").log_predictions("test", y_true=Y)
     with pytest.raises(InvalidValue):
         led.predictions("a", context={"fold": [1]})
+
+
+def test_a_backfill_counts_each_id_once(led: Any) -> None:
+    """What it adds later is what an evaluation of the rows that count gives; nothing is computed again after that."""
+    run = led.run("a")
+    run.log_predictions("test", y_true=[0, 1, 1, 0], y_score=[0.1, 0.2, 0.9, 0.8], ids=["a", "b", "c", "d"])
+    run.log_predictions("test", y_true=[1, 0], y_score=[0.7, 0.3], ids=["b", "d"])
+    done = led.backfill("accuracy", run="a", split="test", kind="binary")
+    assert led.state("a").metrics["test/accuracy"].last == 1.0
+    assert done.to_json() != led.backfill("accuracy", run="a", split="test", kind="binary").to_json()
+    assert led.evaluate("a", kind="binary").whole["accuracy"] == 1.0

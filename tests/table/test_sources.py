@@ -71,6 +71,18 @@ def test_a_value_of_a_bundle_has_the_inputs_of_the_bundle() -> None:
             {**COMPUTED, "computed": [{**F2, "labels": {"known": 370, "of": 1000, "entries": []}}]},
             "ledger.evaluate:f2 of 1000 rows, 370 of 1000 labels in",
         ),
+        (
+            {**COMPUTED, "options": {"threshold": 0.3, "top": [1]}, "computed": [F2]},
+            "ledger.evaluate:f2, threshold 0.3, top, of 1000 rows",
+        ),
+        (
+            {**COMPUTED, "computed": [{**F2, "labels": {"known": 1, "of": 9, "as_of": "2026-03-01T00:00:00.000000Z"}}]},
+            "ledger.evaluate:f2 of 1000 rows, 1 of 9 labels in as of 2026-03-01",
+        ),
+        (
+            {**COMPUTED, "computed": [{**F2, "labels": {"known": 1, "of": 9, "as_of": "2026-03-01T12:30:00.000000Z"}}]},
+            "ledger.evaluate:f2 of 1000 rows, 1 of 9 labels in as of 2026-03-01 12:30",
+        ),
         ({"computed": [{"function": "m:" + "f" * 100}]}, "m:" + "f" * 57 + "…"),
         ({"computed": [{"function": 3}], "file": "t.csv", "line": "x"}, None),
     ],
@@ -85,7 +97,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
-FIELDS = st.sampled_from(["by", "function", "file", "line", "lines", "computed", "name", "step", "rows", "labels"])
+FIELDS = st.sampled_from(
+    ["by", "function", "file", "line", "lines", "computed", "name", "step", "rows", "labels", "options"]
+)
 
 
 @given(source=JSON | st.dictionaries(FIELDS, JSON | st.lists(st.dictionaries(FIELDS, JSON))))
@@ -120,3 +134,17 @@ def test_a_source_does_not_steer_the_terminal(workdir: object) -> None:
                source={"by": "backfill", "file": {"name": "a\x1b[31m.csv"}, "line": 2})  # fmt: skip
     for form in ([], ["--md"], ["--json"]):
         assert "\x1b" not in run_cli("history", "a", "x", *form).out
+
+
+def test_a_chart_is_no_value() -> None:
+    """A metric and a chart may have one name: a value has the source of the bundle that it is of."""
+    source = {
+        "by": "backfill",
+        "computed": [
+            {"name": "test/ks", "chart": True, "function": "ledger.evaluate:ks_chart"},
+            {"name": "test/binary", "function": "ledger.evaluate:binary"},
+        ],
+    }
+    found = of_cell(source, "test/ks", None, None)
+    assert found is not None
+    assert [item["name"] for item in found["computed"]] == ["test/binary"]

@@ -108,6 +108,13 @@ def test_which_runs() -> None:
     assert [cell.run for cell in read(f"id,name,x\n{id},b,1\n", "id").cells] == [id]
 
 
+def test_the_newest_of_a_name_is_the_one_that_a_selector_means() -> None:
+    """Of runs that were made in one second, too."""
+    for _ in range(6):
+        ledger.start("many").finish()
+        assert [cell.run for cell in read("run,x\nmany,1\n").cells] == [ledger.open().state("many").id]
+
+
 def test_columns_that_name_runs_are_no_metrics() -> None:
     """They are passed over, which is said; so a table that ledger wrote can be read back."""
     id = ledger.open().state("a").id
@@ -165,6 +172,17 @@ def test_bad_tables(text: str, said: str) -> None:
     with pytest.raises(InvalidValue) as error:
         read(text)
     assert said in str(error.value)
+
+
+def test_a_bad_step_is_no_cell() -> None:
+    """Two rows whose steps cannot be read are two problems: they do not give one cell twice."""
+    with pytest.raises(InvalidValue) as error:
+        read("name,step,x\na,one,1\na,two,2\n")
+    assert error.value.message.splitlines() == [
+        "t.csv has 2 problems; nothing was written:",
+        "  line 2: the step 'one' is no whole number",
+        "  line 3: the step 'two' is no whole number",
+    ]
 
 
 def test_a_removed_run() -> None:

@@ -9,7 +9,7 @@ from ledger.evaluate import lookup
 from ledger.evaluate.kinds import KINDS
 from ledger.format.charts import EVALUATION, of_evaluations
 from ledger.store.state import Chart
-from ledger.view.charts import folded, listed, render_charts, with_names
+from ledger.view.charts import evaluation_label, folded, listed, render_charts, with_names
 from ledger.view.rows import is_unsafe
 
 TIME = 1_795_317_300_000_000
@@ -57,12 +57,51 @@ def test_an_evaluation_is_one_row() -> None:
 
 def test_names_alone_make_no_evaluation() -> None:
     """Without definitions beside it, in the same context, a chart stands alone; so does a picture."""
-    apart = [data("test/roc"), data("test/definitions", '{"fold":1}'), data("val/definitions")]
+    apart = [data("test/roc"), data("val/x/f2")]
     pictures = [
         Chart(f"x/{n}", None, None, "f" * 64, "png", "image/png", 1, None, TIME) for n in ("roc", "definitions")
     ]
     assert listed(apart + pictures) == sorted(apart + pictures, key=lambda chart: chart.name)
     assert "evaluation" not in render_charts(apart + pictures)
+
+
+def test_all_contexts_are_one_row() -> None:
+    """Ten folds, without pictures or with, and what is common to them: one line with the names of all."""
+    charts = [data("train/definitions", f'{{"fold":{fold}}}') for fold in range(10)]
+    charts += [data(f"test/{name}", f'{{"fold":{fold}}}') for fold in range(3) for name in ("roc", "definitions")]
+    charts += [data(f"test/{name}") for name in ("definitions", "confusion")]
+    text = render_charts(charts)
+    assert row(text, "train/") == "train/{fold=0–9} - 10 KiB definitions"
+    assert row(text, "test/") == "test/,{fold=0–2} - 8.0 KiB roc confusion definitions"
+    assert len(text.splitlines()) == 4
+    assert listed(charts) == []
+
+
+def test_a_metric_that_was_added_later_is_of_the_evaluation() -> None:
+    """Its definitions are no row of their own, also where they are the only ones."""
+    charts = [data(f"test/{name}") for name in ("definitions", "roc", "definitions/f2")]
+    text = render_charts([*charts, data("val/definitions/f2")])
+    assert row(text, "test/") == "test/ - 3.0 KiB roc definitions definitions/f2"
+    assert row(text, "val/") == "val/ - 1.0 KiB definitions/f2"
+    assert len(text.splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("contexts", "label"),
+    [
+        ([""], "test/"),
+        (["{fold=1}"], "test/{fold=1}"),
+        (["{fold=10}", "{fold=9}"], "test/{fold=9–10}"),
+        (["{fold=0}", "{fold=2}"], "test/{fold=0,2}"),
+        (["{site=a}", "{site=b}", ""], "test/,{site=a,b}"),
+        ([f"{{site=s{i}}}" for i in range(9)], "test/{site=9 values}"),
+        (["{a=1,b=2}", "{a=1,b=3}"], "test/{a=1,b=2},{a=1,b=3}"),
+        ([f"{{a={i},b=2}}" for i in range(9)], "test/{9 contexts}"),
+    ],
+)
+def test_contexts_are_written_short(contexts: list[str], label: str) -> None:
+    """Numbers that follow on one another as a range, a few as they are, many by how many they are."""
+    assert evaluation_label("test/", contexts) == label
 
 
 def test_a_prefix_may_be_anything() -> None:
@@ -85,7 +124,8 @@ def test_keys_are_folded() -> None:
     """As comparisons have them, the context behind the name."""
     keys = ["test/roc{fold=1}", "test/definitions{fold=1}", "test/roc", 'a{"b', "{"]
     assert folded(keys) == {
-        "test/roc{fold=1}": ("test/{fold=1}", "roc"), "test/definitions{fold=1}": ("test/{fold=1}", "definitions"),
+        "test/roc{fold=1}": ("test/", "{fold=1}", "roc"),
+        "test/definitions{fold=1}": ("test/", "{fold=1}", "definitions"),
     }  # fmt: skip
 
 
@@ -100,6 +140,15 @@ def test_no_name_is_lost_however_narrow_the_terminal_is(width: int | None) -> No
     assert [word for line in lines for word in line.split() if word in EVALUATION] == names
     assert len(lines) == 1 or width is not None
     assert width != 80 or max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("width", [33, 40, 60])
+def test_a_narrow_terminal_gets_no_blank_rows(width: int) -> None:
+    """Names that have no room beside the other columns stand in a table of their own."""
+    text = render_charts([data(f"test/{name}") for name in EVALUATION], width=width)
+    assert "\n\n\n" not in text
+    assert max(map(len, text.split("\n"))) <= width
+    assert [word for word in text.split() if word in EVALUATION] == list(EVALUATION)
 
 
 def test_nothing_of_a_prefix_reaches_the_terminal() -> None:

@@ -12,8 +12,8 @@ from ledger.store.entries import Read
 _ID = slice(-21, -5)  # where the id stands in an entry's file name
 
 
-def check(there: Inventory, runs: Runs, *, rows: bool) -> None:
-    """Check the entries of the log; what they say of blobs goes to `runs.named`; with `rows`, columns are decoded."""
+def check(there: Inventory, runs: Runs) -> None:
+    """Check the entries of the log and what their columns hold; what they say of blobs goes to `runs.named`."""
     by_folder: list[tuple[str, list[Read]]] = []
     for folder in there.log:
         found = [read for name, thing in folder.entries.items() if (read := runs.entry(folder, name, thing))]
@@ -22,13 +22,18 @@ def check(there: Inventory, runs: Runs, *, rows: bool) -> None:
             if isinstance(read.entry, form.Labels):
                 _labels(there, runs, f"{folder.path}/{read.name}", read.entry)
     _history(there, by_folder)
-    if rows:
+    if any(isinstance(read.entry, form.Labels) for _, found in by_folder for read in found):
         _columns(there, runs, by_folder)
 
 
 def _labels(there: Inventory, runs: Runs, path: str, entry: form.Labels) -> None:
-    for column in entry.columns.values():
+    # What a column may be comes with arrays.
+    from ledger.format.predictions import label_fault
+
+    for name, column in entry.columns.items():
         runs.blob(path, column.blob, "parquet", None, "")
+        if name in ("ids", "label") and (wrong := label_fault(name, column.dtype)):
+            there.note("invalid-entry", path, f"of its column {name!r}: {wrong}")
     if entry.at > runs.future:  # both have one form, so texts compare as times
         there.note("future-time", path, f"its labels were known at {entry.at}, more than a day ahead of now")
 

@@ -55,7 +55,7 @@ def verify(
                 runs.check(folder)
                 if rows:
                     count += _rows(there, folder, runs, journals)
-            log.check(there, runs, rows=rows)
+            log.check(there, runs)
             _blobs(there, runs, journals, redact)
             hashes.finish()
     known = {folder.run for folder in there.runs} | {path.split("/")[1] for path in there.journals}

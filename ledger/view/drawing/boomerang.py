@@ -192,8 +192,8 @@ def _better(axes: "Axes", data: Boomerang) -> None:
     text = f"better {arrows[data.x.goal][data.y.goal]}"
     look: dict[str, Any] = {"fontsize": 8.5, "fontweight": "normal", "color": SOFT, "pad": 8 if data.panels else 4}
     axes.set_title(text, loc="right", **look)
-    if data.removed and not data.panels:
-        axes.set_title(style.name(data.said, 70), loc="left", **look)
+    if data.caption and not data.panels:
+        axes.set_title(style.name(data.caption, 70), loc="left", **look)
 
 
 def _name(axes: "Axes", models: Sequence[Model], colors: dict[str, str], best: str | None) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from ledger.errors import Undecided, UsageError
 from ledger.table.chart_data import ChartPlot, Series
 from ledger.view.drawing import labels, panels, style
-from ledger.view.drawing.style import INK, SOFT
+from ledger.view.drawing.style import SOFT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +40,7 @@ def confusion(data: ChartPlot) -> "Figure":
         _matrix(axes, names, counts, small=count > 1)
         if count == 1:
             axes.set_title(panels.title(data, "Confusion"), pad=22 if len(names) <= _MARGINS_MOST else 8)
-            _said(axes, f"{_right(counts)} of {counts.sum():g} right")
+            panels.below(axes, f"{_right(counts)} of {counts.sum():g} right")
         else:
             axes.set_title(f"{name}: {_right(counts)} right")
     if count > 1:
@@ -51,13 +51,6 @@ def confusion(data: ChartPlot) -> "Figure":
 def _right(counts: Any) -> str:
     total = float(counts.sum())
     return "none" if not total else f"{float(np.trace(counts)) / total:.1%}".replace("%", " %")
-
-
-def _said(axes: "Axes", text: str) -> None:
-    axes.annotate(
-        text, (1, 0), xytext=(0, -36), xycoords="axes fraction", textcoords="offset points", ha="right", va="top",
-        fontsize=7.5, color=SOFT, annotation_clip=False,
-    )  # fmt: skip
 
 
 def matrix(one: Series) -> tuple[list[str], Any]:
@@ -98,7 +91,7 @@ def _matrix(axes: "Axes", names: Sequence[str], counts: Any, *, small: bool) -> 
     strength = np.where(diagonal, 0.06 + 0.94 * shares, np.sqrt(shares)) * (counts > 0)
     texts = [[_number(value) for value in row] for row in counts]
     seconds = [[f"{share:.1%}".replace("%", " %") for share in row] for row in shares] if size <= 5 else None
-    _cells(axes, names, _tints(strength, diagonal), strength, texts, seconds, counts == 0, small=small)
+    _cells(axes, names, _tints(strength, diagonal), texts, seconds, counts == 0, small=small)
     if size <= _MARGINS_MOST and not small:
         _margins(axes, counts)
 
@@ -108,7 +101,7 @@ def _number(value: float) -> str:
 
 
 def _cells(
-    axes: "Axes", names: Sequence[str], tints: Any, strength: Any, texts: Sequence[Sequence[str]],
+    axes: "Axes", names: Sequence[str], tints: Any, texts: Sequence[Sequence[str]],
     seconds: Sequence[Sequence[str]] | None, empty: Any, *, small: bool,
 ) -> None:  # fmt: skip
     size = len(names)
@@ -137,13 +130,11 @@ def _cells(
         for j in range(size):
             if empty[i, j] and size > 3:
                 continue
-            color = "white" if strength[i, j] > 0.55 else SOFT if empty[i, j] else INK
+            color = SOFT if empty[i, j] else style.ink_on(tints[i, j].tolist())
             lift = -0.09 if seconds and not small else 0
             axes.text(j, i + lift, texts[i][j], ha="center", va="center", color=color, fontsize=font)
             if seconds and not small:
-                axes.text(
-                    j, i + 0.17, seconds[i][j], ha="center", va="center", color=color, fontsize=font * 0.68, alpha=0.85
-                )
+                axes.text(j, i + 0.17, seconds[i][j], ha="center", va="center", color=color, fontsize=font * 0.68)
 
 
 def _margins(axes: "Axes", counts: Any) -> None:
@@ -202,17 +193,16 @@ def _difference(data: ChartPlot) -> "Figure":
     after = after[np.ix_(*[[others.index(name) for name in names]] * 2)]
     were, are = (_shares(counts) * 100 if shares else counts for counts in (before, after))
     seconds = None if size > 5 else [[f"{were[i, j]:.4g} to {are[i, j]:.4g}" for j in range(size)] for i in range(size)]
-    _cells(axes, names, _tints(strength, (change > 0) == diagonal), strength, texts, seconds, change == 0, small=False)
+    _cells(axes, names, _tints(strength, (change > 0) == diagonal), texts, seconds, change == 0, small=False)
     first, second = panels.run_names(data.series)
     on = f", {data.split}" if data.split else ""
-    axes.set_title(f"{second} minus {first}{on}", pad=8)
-    unit = "% of each true class" if shares else "rows"
     entries = [
-        (f"better ({unit})", {"color": _RIGHT, "marker": "s", "linewidth": 0, "markersize": 7}),
-        ("worse", {"color": _WRONG, "marker": "s", "linewidth": 0, "markersize": 7}),
+        ("better: more right, or fewer wrong", {"color": _RIGHT, "marker": "s", "linewidth": 0, "markersize": 7}),
+        ("worse: fewer right, or more wrong", {"color": _WRONG, "marker": "s", "linewidth": 0, "markersize": 7}),
     ]
-    labels.keys(figure, entries)
-    _said(axes, f"right: {_right(before)}, then {_right(after)}")
+    labels.keys(figure, entries, f"{second} minus {first}{on}")
+    unit = "change in % of each true class" if shares else "change in rows"
+    panels.below(axes, f"{unit}; right: {_right(before)}, then {_right(after)}")
     return figure
 
 

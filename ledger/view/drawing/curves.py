@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ledger.table.series import Curves, Line, Panel
+from ledger.table.bands import Line
+from ledger.table.series import Curves, Panel
 from ledger.table.splits import rank
 from ledger.view.drawing import labels, style
 from ledger.view.drawing.labels import Label
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _DASHES: dict[str | None, Any] = {"train": (0, (4, 1.6)), "test": (0, (1, 1.4)), "prod": (0, (5, 1.4, 1, 1.4))}
 _LARGEST = 1e305
+_PALE = 0.18  # of a band
 _DIRECT_MOST = 10  # labels that stand beside one panel
 _UNITS = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"))
 
@@ -35,9 +37,10 @@ def draw(data: Curves) -> "Figure":
         _panel(axes, panel, data, hues, thin=not single)
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
-    for i, axes in enumerate(grid.flat[: len(panels)]):
-        if i + across >= len(panels):
-            axes.set_xlabel(_x_label(data))
+    alike = len({panel.steps for panel in panels}) == 1
+    for i, (axes, panel) in enumerate(zip(grid.flat, panels, strict=False)):
+        if i + across >= len(panels) or not alike:
+            axes.set_xlabel(_x_label(data, panel))
     _name_lines(figure, grid, data, hues)
     return figure
 
@@ -45,13 +48,27 @@ def draw(data: Curves) -> "Figure":
 def _hues(data: Curves) -> dict[str, str]:
     """Return the colour of each owner, or where there is one owner that of each context of its metrics."""
     if len(data.owners) > 1:
-        return style.colors(list(data.owners))
-    rests = dict.fromkeys(line.rest for panel in data.panels for line in panel.lines)
+        order = {owner: i for i, owner in enumerate(data.order)}
+        found = style.hues([order.get(owner, i) for i, owner in enumerate(data.owners)])
+        return {owner: hue for owner, hue in zip(data.owners, found, strict=True) if hue != REST}
+    lines = [line for panel in data.panels for line in panel.lines if not line.within]
+    if _is_by_split(data):
+        return style.colors([split or "" for split in sorted({line.split for line in lines}, key=rank)])
+    rests = dict.fromkeys(line.rest for line in lines)
     return style.colors(sorted(rests, key=lambda rest: (rest != "", rest)), top=len(style.COLORS))
 
 
+def _is_by_split(data: Curves) -> bool:
+    """Say whether splits have colours of their own: those of one owner with bands, which lie over each other."""
+    lines = [line for panel in data.panels for line in panel.lines if not line.within]
+    banded = any(line.low is not None and line.runs + line.folds > 1 for line in lines)
+    return len(data.owners) == 1 and banded and not any(line.rest for line in lines)
+
+
 def _hue(line: Line, data: Curves) -> str:
-    return line.owner if len(data.owners) > 1 else line.rest
+    if len(data.owners) > 1:
+        return line.owner
+    return (line.split or "") if _is_by_split(data) else line.rest
 
 
 def _panel(axes: "Axes", panel: Panel, data: Curves, hues: dict[str, str], *, thin: bool) -> None:
@@ -62,15 +79,16 @@ def _panel(axes: "Axes", panel: Panel, data: Curves, hues: dict[str, str], *, th
     scale = _time_unit(data)[0] if asked.x == "time" else 1.0
     pale = max(0.12, min(0.7, 12 / len(data.owners)))
     # The best on top.
-    for line in sorted(panel.lines, key=lambda line: -order[line.owner]):
+    shown = [line for line in panel.lines if not line.within]
+    for line in sorted(shown, key=lambda line: -order[line.owner]):
         color = hues.get(_hue(line, data), REST)
         faint = many and color == REST
         dash: Any = _DASHES.get(line.split, "-") if paired else "-"
         wide = (0.6 if faint else 1.3 if thin else 1.7) * (0.7 if line.rest and len(data.owners) > 1 else 1.0)
         x, y = line.x / scale, _drawable(line.y)
         style_of = {"color": color, "linestyle": dash, "zorder": 2 if faint else 4}
-        if line.low is not None and line.high is not None:
-            axes.fill_between(x, _drawable(line.low), _drawable(line.high), color=color, alpha=0.18, linewidth=0)
+        if line.low is not None and line.high is not None and not faint and line.runs + line.folds > 1:
+            axes.fill_between(x, _drawable(line.low), _drawable(line.high), color=color, alpha=_PALE, linewidth=0)
         if line.smooth is not None:
             axes.plot(x, y, linewidth=wide * 0.6, alpha=0.25, **style_of | {"linestyle": "-", "zorder": 1})
             y = _drawable(line.smooth)
@@ -82,7 +100,8 @@ def _panel(axes: "Axes", panel: Panel, data: Curves, hues: dict[str, str], *, th
         if not faint:
             _mark_broken(axes, x, y, color)
     _scale(axes, panel, data, scale)
-    axes.set_title(style.heading(panel.metric, panel.goal))
+    if thin:  # else it stands above all, over the legend
+        axes.set_title(style.heading(panel.metric, panel.goal))
 
 
 def _drawable(values: Any) -> Any:
@@ -120,43 +139,82 @@ def _time_unit(data: Curves) -> tuple[float, str]:
     return next((unit for unit in _UNITS if longest >= 2 * unit[0]), (1.0, "seconds"))
 
 
-def _x_label(data: Curves) -> str:
+def _x_label(data: Curves, panel: Panel) -> str:
     if data.asked.x == "time":
         return f"{_time_unit(data)[1]} since the run began"
-    return style.name(data.asked.x, 40)
+    return style.name(panel.steps if data.asked.x == "step" else data.asked.x, 40)
 
 
 def _name_lines(figure: "Figure", grid: Any, data: Curves, hues: dict[str, str]) -> None:
     """Say which line is which: beside the lines of a single panel, else above all of them."""
     panels = data.panels
-    texts = style.names(data.owners) if len(data.owners) > 1 else {rest: style.name(rest) for rest in hues}
-    counts = {line.owner: line.runs for panel in panels for line in panel.lines if data.asked.band}
-    texts = {id: f"{text} ({counts[id]} runs)" if counts.get(id, 0) > 1 else text for id, text in texts.items()}
+    texts = _texts(data, hues)
     entries: list[tuple[str, dict[str, Any]]] = []
     single = len(panels) == 1
-    lines = [line for line in panels[0].lines if _hue(line, data) in hues]
+    title = style.heading(panels[0].metric, panels[0].goal) if single else ""
+    lines = [line for line in panels[0].lines if _hue(line, data) in hues and not line.within]
     splits = sorted({line.split for panel in panels for line in panel.lines}, key=rank)
     one_hue = len(hues) == 1 and len(data.owners) == 1
-    if single and one_hue and 1 < len(lines) <= _DIRECT_MOST:
-        labels.at_the_right(grid[0][0], _ends(lines, data, hues, {line.key: line.split or line.key for line in lines}))
-        return
+    beside = single and one_hue and 1 < len(lines) <= _DIRECT_MOST
     direct = single and len(hues) > 1 and len(hues) <= _DIRECT_MOST
-    if direct:
+    ends: list[Label] = []
+    if beside:
+        ends = _ends(lines, data, hues, {line.key: line.split or line.key for line in lines})
+    elif direct:
         named: dict[str, Line] = {}
         for line in lines:  # the last split of each, val rather than train
             named[_hue(line, data)] = line
-        ends = {line.key + line.owner: texts[_hue(line, data)] for line in named.values()}
-        labels.at_the_right(grid[0][0], _ends(list(named.values()), data, hues, ends))
+        said = {line.key + line.owner: texts[_hue(line, data)] for line in named.values()}
+        ends = _ends(list(named.values()), data, hues, said)
     elif len(hues) > 1 or len(data.owners) > len(hues) > 0:
         entries += [(texts[hue], {"color": color}) for hue, color in hues.items()]
     if len(data.owners) > len(hues) and len(data.owners) > 1:
         rest = len(data.owners) - len(hues)
         by = f", worse in {style.name(data.ranked_by, 40)}" if data.ranked_by else ""
         entries.append((f"{rest} others{by}", {"color": REST}))
-    if len(splits) > 1:
+    if len(splits) > 1 and not beside and not _is_by_split(data):
         dark = {"color": SOFT}
         entries += [(split or "no split", dark | {"linestyle": _DASHES.get(split, "-")}) for split in splits]
-    labels.keys(figure, entries)
+    entries += _band_said(data, next(iter(hues.values()), SOFT) if one_hue else SOFT)
+    if not entries and single:
+        grid[0][0].set_title(title)
+    labels.keys(figure, entries, title if entries else "")
+    if ends:
+        labels.at_the_right(grid[0][0], ends)
+
+
+def _texts(data: Curves, hues: dict[str, str]) -> dict[str, str]:
+    """Return what each colour stands for: a run, a group and of how many runs its line is the mean, or a context."""
+    if len(data.owners) == 1:
+        return {rest: style.name(rest) or "no split" for rest in hues}
+    found = style.names(data.owners)
+    counts = _counts(data)
+    return {id: f"{text} ({counts[id]} runs)" if counts.get(id, 0) > 1 else text for id, text in found.items()}
+
+
+def _counts(data: Curves) -> dict[str, int]:
+    return {line.owner: line.runs for panel in data.panels for line in panel.lines if data.asked.band}
+
+
+def _band_said(data: Curves, color: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return the entry that says what bands are, of which group where there is one, and of how many runs or folds."""
+    banded = [line for panel in data.panels for line in panel.lines if line.low is not None]
+    runs = sorted({line.runs for line in banded if line.runs > 1})
+    folds = sorted({line.folds for line in banded if line.folds > 1 and line.runs == 1})
+    look = {"color": color, "alpha": 0.35, "linewidth": 7}
+    found = []
+    if runs:
+        (owner, *others) = data.owners.values()
+        of = "" if others else f"{style.name(owner)}, "
+        how = "95 % interval of the mean" if data.asked.interval == "mean" else "least to greatest"
+        found.append((f"{of}mean of {_span(runs)} runs; band: {how}", look))
+    if folds:
+        found.append((f"mean of {_span(folds)} folds; band: least to greatest", look))
+    return found
+
+
+def _span(counts: Sequence[int]) -> str:
+    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
 def _ends(lines: Sequence[Line], data: Curves, hues: dict[str, str], texts: dict[str, str]) -> list[Label]:

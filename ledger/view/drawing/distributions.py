@@ -6,7 +6,7 @@ import numpy as np
 
 from ledger.errors import UsageError
 from ledger.table.chart_data import ChartPlot, Series
-from ledger.view.drawing import labels, panels, style
+from ledger.view.drawing import panels, style
 from ledger.view.drawing.panels import Line
 from ledger.view.drawing.style import GRID, REST, SOFT
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 RUNS_MOST = 9
 _FEATURES = 20
+_ROOM = 10  # pixels between a value and the edge
 _EDGES = frozenset({"low", "high"})
 
 
@@ -41,6 +42,9 @@ def histogram(data: ChartPlot) -> "Figure":
     count = len(data.series)
     figure, grid = panels.panels(count, *((5.4, 3.8) if count == 1 else (3.3, 2.7)))
     names: dict[str, str] = {}
+    every = [weight for one in data.series for _, weight in parts(one)]
+    top = max((float(np.nanmax(weight)) for weight in every if np.isfinite(weight).any()), default=0.0)
+    ends = [edge for one in data.series for edge in _edges(one)[[0, -1]].tolist()]
     for axes, one, name in zip(grid, data.series, panels.run_names(data.series), strict=True):
         edges = _edges(one)
         for i, (part, weight) in enumerate(parts(one)):
@@ -48,20 +52,17 @@ def histogram(data: ChartPlot) -> "Figure":
             axes.stairs(weight, edges, fill=True, color=hue, alpha=0.35, zorder=2)
             axes.stairs(weight, edges, color=hue, linewidth=1.3, zorder=3)
         axes.set_xlabel("Score")
-        axes.set_ylabel("Rows")
-        panels.from_zero(axes)
-        axes.margins(x=0.01)
+        said = panels.rows_said([one])
+        axes.set_ylabel("Rows" if not said or said.startswith("n = ") else "Sum of weights")
+        axes.set_ylim(0, top * 1.05 or 1.0)
+        axes.set_xlim(*(style.padded(ends, 0.01) or (0.0, 1.0)))
+        panels.below(axes, said)
         if count > 1:
             axes.set_title(name)
-        else:
-            panels.head(axes, data, "Scores")
     entries: list[tuple[str, dict[str, Any]]] = [
         (part, {"color": hue, "linewidth": 6, "alpha": 0.6}) for part, hue in names.items()
     ]
-    if count > 1:
-        panels.above(figure, data, "Scores", entries)
-    else:
-        labels.keys(figure, entries)
+    panels.above(figure, data, "Scores", entries)
     return figure
 
 
@@ -72,7 +73,7 @@ def _edges(one: Series) -> Any:
 
 def _overlaid(data: ChartPlot) -> "Figure":
     figure, (axes,) = panels.panels(1, 5.4, 3.8)
-    hues = panels.colors(len(data.series))
+    hues = style.hues(panels.places(data))
     names = panels.run_names(data.series)
     alone = len(names) == 1
     for one, name, hue in reversed(list(zip(data.series, names, hues, strict=True))):
@@ -96,15 +97,17 @@ def _overlaid(data: ChartPlot) -> "Figure":
                 textcoords="offset points", fontsize=8, color=SOFT,
             )  # fmt: skip
     panels.from_zero(axes)
-    axes.set_xlabel("Value")
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.06)  # for what stands at the mean
+    what = data.series[0].chart.rpartition("/")[2].partition("{")[0]
+    axes.set_xlabel("Residual: true minus predicted" if what == "residual_histogram" else "Value")
     axes.set_ylabel("Rows" if alone else "Share of rows per unit")
     entries: list[tuple[str, dict[str, Any]]] = [
         (name, {"color": hue}) for name, hue in zip(names, hues, strict=True) if hue != REST and not alone
     ]
+    panels.head(axes, data, style.name(what, 40).replace("_", " ").capitalize())
     if entries:
         entries += panels.more(len(names), "others", len(entries))
-        panels.listed(axes, entries, "upper right")
-    panels.head(axes, data, style.name(data.series[0].chart.rpartition("/")[2], 40).replace("_", " ").capitalize())
+        panels.listed(axes, entries, ("upper right", "upper left"))
     return figure
 
 
@@ -150,7 +153,8 @@ def importance(data: ChartPlot) -> "Figure":
     figure, (axes,) = panels.panels(1, 5.8, 1.3 + 0.23 * max(count, 3))
     places = np.arange(count)
     names = panels.run_names(data.series)
-    hues = panels.colors(len(names))
+    hues = style.hues(panels.places(data))
+    entries: list[tuple[str, dict[str, Any]]] = []
     axes.grid(axis="y", visible=False)
     if len(names) == 1:
         _bars(axes, found, places)
@@ -163,12 +167,11 @@ def importance(data: ChartPlot) -> "Figure":
                 markeredgecolor="white", markeredgewidth=0.6, alpha=0.9,
             )  # fmt: skip
         axes.axvline(0, color=SOFT, linewidth=0.8, zorder=1)
-        entries: list[tuple[str, dict[str, Any]]] = [
-            (name, {"color": hue, "marker": "o", "linewidth": 0, "markersize": 6})
-            for name, hue in zip(names, hues, strict=True)
-            if hue != REST
+        dot: dict[str, Any] = {"marker": "o", "linewidth": 0}
+        entries = [
+            (name, dot | {"color": hue, "markersize": 6}) for name, hue in zip(names, hues, strict=True) if hue != REST
         ]
-        panels.listed(axes, [*entries, *panels.more(len(names), "others", len(entries))], "lower right")
+        entries += panels.more(len(names), "others", len(entries), **dot, markersize=4)
     axes.set_yticks(places, [style.name(name, 32) for name in found.features])
     axes.set_ylim(count - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
@@ -176,8 +179,12 @@ def importance(data: ChartPlot) -> "Figure":
     said = [f"{found.more} less important features not shown"] if found.more else []
     if len(names) == 1 and np.isfinite(found.spreads).any():
         said.insert(0, "\u00b1 standard deviation")
-    axes.set_xlabel("; ".join(["Importance", *said]))
+    axes.set_xlabel("Importance")
     axes.set_title(panels.title(data, "Feature importance"))
+    panels.below(axes, "; ".join(said))
+    if len(names) == 1:
+        _make_room(axes)
+    panels.listed(axes, entries, ("lower right", "upper right", "lower left"))
     return figure
 
 
@@ -196,4 +203,20 @@ def _bars(axes: "Axes", found: Ranked, places: Any) -> None:
                 xytext=(4 if value >= 0 else -4, 0),
                 textcoords="offset points", va="center", ha="left" if value >= 0 else "right", fontsize=7.5, color=SOFT,
             )  # fmt: skip
-    axes.margins(x=0.12)
+
+
+def _make_room(axes: "Axes") -> None:
+    """Widen the x axis until the values beside the bars stand within it."""
+    figure: Any = axes.figure
+    for _ in range(3):
+        figure.draw_without_rendering()
+        frame = axes.get_window_extent()
+        boxes = [text.get_window_extent() for text in axes.texts if text.get_in_layout() and text.get_text()]
+        inside = [box for box in boxes if box.y0 > frame.y0]
+        left = max([0.0, *(frame.x0 + _ROOM - box.x0 for box in inside)])
+        right = max([0.0, *(box.x1 + _ROOM - frame.x1 for box in inside)])
+        if left <= 1 and right <= 1:
+            return
+        low, high = axes.get_xlim()
+        each = (high - low) / max(frame.width - left - right, frame.width / 4)
+        axes.set_xlim(low - left * each, high + right * each)

@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ledger.view.drawing.style import INK
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _SIZE = 8.5  # points of type
 _LINE = 1.3  # of its height
+_TITLE = 10  # points
 _APART = 8  # pixels between places along a line
 _LEADER = {"arrowstyle": "-", "linewidth": 0.6, "alpha": 0.6, "shrinkA": 1, "shrinkB": 2, "relpos": (0, 0.5)}
 
@@ -149,16 +152,64 @@ _AROUND = [(dx * k, dy * k, ha) for k in (1.0, 1.9, 3.0) for dx, dy, ha in (
 _NEAR = 8  # places of them that need no line to their point
 
 
-def keys(figure: Any, entries: Sequence[tuple[str, dict[str, Any]]]) -> None:
-    """Put a legend above all axes: a name and how its line is drawn, each; nothing where there is none."""
+def is_free(axes: "Axes", box: Any, own: Any = None) -> bool:
+    """Say whether a box in pixels covers nothing that is drawn in the axes: no line, mark, area, text or other part.
+
+    `own` is the part whose box it is.
+    """
+    from matplotlib.cbook import STEP_LOOKUP_MAP
+    from matplotlib.collections import PathCollection
+    from matplotlib.path import Path
+
+    figure: Any = axes.figure
+    pixels = figure.dpi / 72
+    wide = box.padded(3 * pixels)
+    for line in axes.lines:
+        vertices: Any = line.get_path().vertices
+        steps = STEP_LOOKUP_MAP[line.get_drawstyle()](*vertices.T)
+        path = (
+            line.get_transform().transform_path(Path(list(zip(*steps, strict=True))))
+            if len(steps[0])
+            else Path([[0, 0]])
+        )
+        marks = box.padded(line.get_markersize() / 2 * pixels) if line.get_marker() not in ("", "None", None) else None
+        drawn = line.get_linestyle() not in ("", "None", "none")
+        if (drawn and path.intersects_bbox(wide, filled=False)) or (marks is not None and _holds(marks, path.vertices)):
+            return False
+    for patch in axes.patches:
+        path = patch.get_transform().transform_path(patch.get_path())
+        if path.intersects_bbox(wide, filled=bool(patch.get_fill())):
+            return False
+    for some in axes.collections:
+        if isinstance(some, PathCollection):
+            if _holds(wide, some.get_offset_transform().transform(some.get_offsets())):
+                return False
+        elif any(some.get_transform().transform_path(path).intersects_bbox(wide) for path in some.get_paths()):
+            return False
+    parts: list[Any] = [*axes.child_axes, *(text for text in axes.texts if text.get_text())]
+    return not any(part.get_tightbbox().overlaps(wide) for part in parts if part is not own)
+
+
+def _holds(box: Any, points: Any) -> bool:
+    """Say whether any of some points (n, 2) lies in a box."""
+    return bool(box.count_contains(points)) if len(points) else False
+
+
+def keys(figure: Any, entries: Sequence[tuple[str, dict[str, Any]]], title: str = "") -> None:
+    """Put a legend above all axes, under a title: a name and how its line is drawn, each; nothing where none is."""
     from matplotlib.lines import Line2D
 
+    if title and not entries:
+        figure.suptitle(title, x=0.012, ha="left", color=INK, size=_TITLE, weight="bold")
     if entries:
         handles = [Line2D([], [], **how) for _, how in entries]
         texts = [text for text, _ in entries]
         room = figure.get_figwidth() * 12.5 - 2  # characters
         columns = next((n for n in range(len(texts), 1, -1) if _across(texts, n) <= room), 1)
-        figure.legend(handles, texts, loc="outside upper left", ncols=columns)
+        found = figure.legend(handles, texts, loc="outside upper left", ncols=columns)
+        if title:
+            found.set_title(title, prop={"size": _TITLE, "weight": "bold"})
+            found.set_alignment("left")
 
 
 def _across(texts: Sequence[str], columns: int) -> float:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ledger.table.chart_data import ChartPlot, Series, finite
+from ledger.table.chart_data import TOGETHER, ChartPlot, Series, finite
 from ledger.view.drawing import labels, style
 from ledger.view.drawing.style import INK, REST, SOFT
 
@@ -18,12 +18,19 @@ CHANCE: dict[str, Any] = {"color": SOFT, "linewidth": 0.9, "linestyle": (0, (4, 
 
 
 class Line(NamedTuple):
-    """A curve to be drawn: what it is called, the value that is said beside it, and its points."""
+    """A curve to be drawn: what it is called, the value that is said beside it, its points, and its colour's place."""
 
     text: str
     value: float | None
     x: Any
     y: Any
+    place: int = 0
+
+
+def places(data: ChartPlot) -> list[int]:
+    """Return where each run stands in the order of colours, which is the same in all kinds of plot."""
+    order = {run: i for i, run in enumerate(data.order)}
+    return [order.get(one.run, i) for i, one in enumerate(data.series)]
 
 
 def run_names(series: Sequence[Series]) -> list[str]:
@@ -49,14 +56,24 @@ def column(series: Series, name: str) -> Any:
 
 def title(data: ChartPlot, what: str) -> str:
     """Return the title: what is drawn, of which split and, where it is one, of which run."""
-    of = f" of {style.name(data.series[0].name)}" if len(data.series) == 1 else ""
+    name = data.series[0].name if len(data.series) == 1 else data.of
+    of = "" if name is None else f" of {style.name(name)}"
     on = f", {data.split}" if data.split else ""
     return what + of + on
 
 
 def rows(count: float) -> str:
     """Write how many rows there are: all digits of a whole number, six of a sum of weights."""
-    return f"{count:.0f}" if count == round(count) and abs(count) < 1e15 else f"{count:g}"
+    return f"{count:.0f}" if _whole(count) else f"{count:g}"
+
+
+def total(count: float) -> str:
+    """Say how many rows there are, or that what is known is the sum of their weights."""
+    return f"n = {rows(count)}" if _whole(count) else f"sum of weights {rows(count)}"
+
+
+def _whole(count: float) -> bool:
+    return count == round(count) and abs(count) < 1e15
 
 
 def rows_said(series: Sequence[Series]) -> str:
@@ -66,9 +83,9 @@ def rows_said(series: Sequence[Series]) -> str:
         positive, negative = one.fact("positive"), one.fact("negative")
         if positive is not None and negative is not None:
             label = f"{style.name(str(one.labels[1]), 16)}" if len(one.labels) == 2 else "positive"
-            said.add(f"n = {rows(positive + negative)}, {rows(positive)} {_class(label)}")
+            said.add(f"{total(positive + negative)}, {rows(positive)} {_class(label)}")
         elif (count := one.fact("n")) is not None:
-            said.add(f"n = {rows(count)}")
+            said.add(total(count))
         else:
             said.add("")
     return said.pop() if len(said) == 1 else ""
@@ -86,13 +103,16 @@ def class_name(label: Any) -> str:
 
 def head(axes: "Axes", data: ChartPlot, what: str) -> None:
     """Write the title at the left and, small, the number of rows at the right."""
-    axes.set_title(title(data, what))
-    axes.set_xlabel(axes.get_xlabel())
-    said = rows_said(data.series)
+    axes.set_title(title(data, what) if what else "")
+    below(axes, rows_said(data.series))
+
+
+def below(axes: "Axes", said: str) -> None:
+    """Write something small under the name of the x axis, at the right."""
     if said:
         axes.annotate(
-            said, (1, 0), xytext=(0, -31), xycoords="axes fraction", textcoords="offset points", ha="right", va="top",
-            fontsize=7.5, color=SOFT, annotation_clip=False,
+            said, (1, 0), xytext=(0, -3), xycoords=("axes fraction", axes.xaxis.label), textcoords="offset points",
+            ha="right", va="top", fontsize=7.5, color=SOFT, annotation_clip=False,
         )  # fmt: skip
 
 
@@ -120,10 +140,14 @@ def ranked(lines: Sequence[Line], *, smaller: bool = False) -> list[Line]:
     return sorted(known, key=lambda line: (line.value or 0.0) * (1 if smaller else -1)) + rest
 
 
-def colors(count: int, top: int = 5) -> list[str]:
-    """Return a colour for each of so many lines: each its own, or of too many the first ones, the others grey."""
-    own = count if count <= len(style.COLORS) else top
-    return [style.COLORS[i] if i < own else REST for i in range(count)]
+def colors(lines: Sequence[Line], data: ChartPlot | None = None) -> list[str]:
+    """Return a colour for each line, by its place; of too many the first ones alone, the others are grey.
+
+    So are the folds of a run beside what they give together, if `data` is given.
+    """
+    if data is not None and data.of is not None and any(line.text == TOGETHER for line in lines):
+        return [style.COLORS[0] if line.text == TOGETHER else REST for line in lines]
+    return style.hues([line.place for line in lines])
 
 
 def values(lines: Sequence[Line]) -> list[str]:
@@ -137,20 +161,6 @@ def values(lines: Sequence[Line]) -> list[str]:
     return ["undefined" if line.value is None else f"{line.value:.{digits}f}" for line in lines]
 
 
-def emptier(axes: "Axes", lines: Sequence[Line], corners: Sequence[str]) -> str:
-    """Return that of some corners in which the fewest points of lines lie; the first of equal ones."""
-    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    counts = []
-    for corner in corners:
-        count = 0
-        for line in lines:
-            x, y = (np.asarray(line.x) - left) / (right - left), (np.asarray(line.y) - low) / (high - low)
-            across = x > 0.5 if "right" in corner else x < 0.5
-            count += int((across & (y > 0.6 if "upper" in corner else y < 0.4)).sum())
-        counts.append(count)
-    return corners[counts.index(min(counts))]
-
-
 def curve(axes: "Axes", line: Line, color: str, **how: Any) -> None:
     """Draw a line, the coloured ones over the grey ones."""
     faint = color == REST
@@ -161,32 +171,43 @@ def curve(axes: "Axes", line: Line, color: str, **how: Any) -> None:
 
 
 def listed(
-    axes: "Axes", entries: Sequence[tuple[str, dict[str, Any]]], corner: str, heading: str | None = None, **how: Any
-) -> None:
-    """List in a corner of the axes, where the curves leave room, what each line stands for."""
+    axes: "Axes", entries: Sequence[tuple[str, dict[str, Any]]], corners: Sequence[str], heading: str | None = None, *,
+    alone: bool = True, **how: Any,
+) -> None:  # fmt: skip
+    """List what each line stands for, once all is drawn: in the first of some corners where it covers nothing.
+
+    Where there is none, the list of axes that stand alone is at their right, and the figure becomes wider; of one panel
+    among several, whose layout is settled, it is in the first corner.
+    """
     from matplotlib.lines import Line2D
 
     if not entries:
         return
-    place: Any = corner
     handles = [Line2D([], [], **({"linewidth": 2.2} | look)) for _, look in entries]
     looks: dict[str, Any] = {
-        "handlelength": 1.4,
-        "labelspacing": 0.35,
-        "borderaxespad": 0.7,
-        "labelcolor": INK,
-        "alignment": "left",
-    }
-    found = axes.legend(
-        handles, [text for text, _ in entries], loc=place, title=heading, title_fontsize=8.5, frameon=True,
-        framealpha=0.85, edgecolor="none", facecolor="white", **looks | how,
-    )  # fmt: skip
-    found.set_zorder(8)
+        "title": heading, "title_fontsize": 8.5, "handlelength": 1.4, "labelspacing": 0.35, "borderaxespad": 0.7,
+        "labelcolor": INK, "alignment": "left", "framealpha": 0.85, "edgecolor": "none", "facecolor": "white",
+    } | how  # fmt: skip
+    texts = [text for text, _ in entries]
+    figure: Any = axes.figure
+    if alone:
+        figure.draw_without_rendering()
+    places: list[Any] = list(corners)
+    for place in places:
+        found = axes.legend(handles, texts, loc=place, **looks)
+        if labels.is_free(axes, found.get_window_extent()):
+            return
+    if not alone:
+        axes.legend(handles, texts, loc=places[0], frameon=True, **looks).set_zorder(8)
+        return
+    found = axes.legend(handles, texts, loc="upper left", bbox_to_anchor=(1.0, 1.0), **looks)
+    wide, high = figure.get_size_inches()
+    figure.set_size_inches(wide + found.get_window_extent().width / figure.dpi, high)
 
 
-def more(count: int, what: str, shown: int) -> list[tuple[str, dict[str, Any]]]:
-    """Return the entry for the grey lines of a list, where there are any."""
-    return [(f"{count - shown} {what}", {"color": REST, "linewidth": 1})] if count > shown else []
+def more(count: int, what: str, shown: int, **look: Any) -> list[tuple[str, dict[str, Any]]]:
+    """Return the entry for the grey lines of a list, where there are any; `look` is how they are drawn."""
+    return [(f"{count - shown} {what}", {"color": REST, "linewidth": 1} | look)] if count > shown else []
 
 
 def panels(count: int, width: float, height: float, across: int = 3) -> tuple["Figure", list["Axes"]]:
@@ -200,11 +221,5 @@ def panels(count: int, width: float, height: float, across: int = 3) -> tuple["F
 
 
 def above(figure: "Figure", data: ChartPlot, what: str, entries: Sequence[tuple[str, dict[str, Any]]] = ()) -> None:
-    """Write the title above several panels and, under it, what the lines in all of them stand for."""
-    labels.keys(figure, entries)
-    look: Any = {"size": 10.5, "weight": "bold"}
-    if figure.legends:
-        figure.legends[-1].set_title(title(data, what), prop=look)
-        figure.legends[-1].set_alignment("left")
-    else:
-        figure.suptitle(title(data, what), x=0.012, ha="left", color=INK, **look)
+    """Write the title above all panels and, under it, what the lines in them stand for."""
+    labels.keys(figure, entries, title(data, what))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ledger.table.chart_data import ChartPlot, Series, finite
-from ledger.view.drawing import panels, style
+from ledger.view.drawing import labels, panels, style
 from ledger.view.drawing.panels import CHANCE, Line
 from ledger.view.drawing.style import GRID, REST, SOFT
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _CLASSES_MOST = 12  # panels, one a class
+_PANEL_CORNERS = ("lower right", "lower left", "center", "center right", "upper right", "center left")
+_FAR = 0.85  # below, a curve does not lie there at all
 _NEAR = 0.95  # from here on curves lie in the corner, and it is drawn larger
 
 
@@ -28,18 +30,18 @@ class _Shape(NamedTuple):
     y_label: str
     fact: str
     said: str
-    corner: str
-    closer: tuple[float, float, float, float]  # where the corner is drawn larger: left, bottom, width, height
+    corners: tuple[str, ...]  # for the list of curves
+    closer: tuple[tuple[float, float, float, float], ...]  # for the larger corner: left, bottom, width, height
     steps: bool
 
 
 _ROC = _Shape(
-    "ROC", "fpr", "tpr", "False positive rate", "True positive rate", "auc", "AUC", "lower right",
-    (0.40, 0.36, 0.56, 0.50), False,
+    "ROC", "fpr", "tpr", "False positive rate", "True positive rate", "auc", "AUC", ("lower right",),
+    ((0.59, 0.08, 0.39, 0.39),), False,
 )  # fmt: skip
 _PR = _Shape(
     "Precision and recall", "recall", "precision", "Recall", "Precision", "average_precision", "average precision",
-    "lower left", (0.09, 0.36, 0.56, 0.50), True,
+    ("lower left", "upper right"), ((0.10, 0.42, 0.50, 0.45), (0.10, 0.58, 0.50, 0.34), (0.10, 0.09, 0.50, 0.36)), True,
 )  # fmt: skip
 
 
@@ -72,12 +74,13 @@ def lines_of(data: ChartPlot, kind: str) -> list[Line]:
                 for line in _by_class(one, shape, data.asked.classes)
             ]
         )
-    names = panels.run_names(data.series)
-    return panels.ranked([_line(one, shape, name) for one, name in zip(data.series, names, strict=True)])
-
-
-def _line(one: Series, shape: _Shape, name: str) -> Line:
-    return Line(name, one.fact(shape.fact), panels.column(one, shape.x), panels.column(one, shape.y))
+    found = zip(data.series, panels.run_names(data.series), panels.places(data), strict=True)
+    return panels.ranked(
+        [
+            Line(name, one.fact(shape.fact), panels.column(one, shape.x), panels.column(one, shape.y), place)
+            for one, name, place in found
+        ]
+    )
 
 
 def _by_class(one: Series, shape: _Shape, wanted: Sequence[str] = ()) -> list[Line]:
@@ -91,7 +94,7 @@ def _by_class(one: Series, shape: _Shape, wanted: Sequence[str] = ()) -> list[Li
         if here.any() and (not wanted or str(label) in wanted):
             value = finite(known[i]) if i < len(known) else None
             text = panels.class_name(label)
-            lines.append(Line(text, value, panels.column(one, shape.x)[here], panels.column(one, shape.y)[here]))
+            lines.append(Line(text, value, panels.column(one, shape.x)[here], panels.column(one, shape.y)[here], i))
     return lines
 
 
@@ -103,7 +106,7 @@ def _rates(data: ChartPlot, shape: _Shape) -> "Figure":
     lines = _by_class(data.series[0], shape, data.asked.classes) if classes else lines_of(data, data.kind)
     if classes and len(lines) > len(style.COLORS):
         lines = panels.ranked(lines, smaller=True)  # the ones in colour are those where it goes wrong
-    hues = panels.colors(len(lines))
+    hues = panels.colors(lines, data)
     panels.unit(axes, shape.x_label, shape.y_label)
     _chance(axes, shape, data)
     _draw(axes, lines, hues, shape)
@@ -113,10 +116,13 @@ def _rates(data: ChartPlot, shape: _Shape) -> "Figure":
     what = (
         f"other classes, {'higher' if classes else 'lower'} {shape.said}" if classes else "others, lower " + shape.said
     )
+    if data.of is not None and hues.count(REST) == len(hues) - 1:
+        folds = panels.values([line for line, hue in zip(lines, hues, strict=True) if hue == REST])
+        what = f"folds, {folds[-1]} to {folds[0]}"
     entries += panels.more(len(lines), what, coloured)
-    panels.listed(axes, entries, shape.corner, heading=None if len(lines) == 1 else shape.said)
-    _closer(axes, lines, hues, shape)
     panels.head(axes, data, shape.what)
+    _closer(axes, lines, hues, shape)
+    panels.listed(axes, entries, shape.corners, heading=None if len(lines) == 1 else shape.said)
     return figure
 
 
@@ -157,12 +163,22 @@ def _chance(axes: "Axes", shape: _Shape, data: ChartPlot) -> None:
 
 
 def _closer(axes: "Axes", lines: Sequence[Line], hues: Sequence[str], shape: _Shape) -> None:
-    """Draw the corner larger where all curves lie in it."""
+    """Draw the corner larger where most curves lie in it, none is far from it, and there is room that none needs."""
     known = [line.value for line in lines if line.value is not None]
-    if not known or float(np.median(known)) < _NEAR:
+    figure: Any = axes.figure
+    if not known or float(np.median(known)) < _NEAR or min(known) < _FAR:
         return
-    wide = 0.1 if min(known) > 0.985 else 0.2
-    small = axes.inset_axes(shape.closer, zorder=7)
+    for place in shape.closer:
+        small = axes.inset_axes(place, zorder=7)
+        _corner(small, lines, hues, shape, 0.1 if min(known) > 0.985 else 0.2)
+        figure.draw_without_rendering()
+        if labels.is_free(axes, small.get_tightbbox(), own=small):
+            axes.indicate_inset_zoom(small, edgecolor=SOFT, linewidth=0.6, alpha=0.7)
+            return
+        small.remove()
+
+
+def _corner(small: "Axes", lines: Sequence[Line], hues: Sequence[str], shape: _Shape, wide: float) -> None:
     small.set_facecolor("white")
     _draw(small, lines, hues, shape)
     left = 0.0 if shape is _ROC else 1 - wide
@@ -172,14 +188,11 @@ def _closer(axes: "Axes", lines: Sequence[Line], hues: Sequence[str], shape: _Sh
     small.set_xticks([left, left + wide / 2, left + wide])
     small.set_yticks([1 - wide, 1 - wide / 2, 1.0])
     small.tick_params(labelsize=7, length=2)
-    for text in [*small.get_xticklabels(), *small.get_yticklabels()]:
-        text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.6})
     small.grid(color=GRID, linewidth=0.5)
     for side in ("top", "right"):
         small.spines[side].set_visible(True)
     for spine in small.spines.values():
         spine.set(color=REST, linewidth=0.8)
-    axes.indicate_inset_zoom(small, edgecolor=SOFT, linewidth=0.6, alpha=0.7)
 
 
 def _class_panels(data: ChartPlot, shape: _Shape) -> "Figure":
@@ -195,7 +208,8 @@ def _class_panels(data: ChartPlot, shape: _Shape) -> "Figure":
         worst = sorted(order, key=lambda text: min(line.value or 0.0 for _, line in found[text]))[:_CLASSES_MOST]
         order = [text for text in order if text in worst]
     figure, grid = panels.panels(len(order), 2.6, 2.75, across=4)
-    hues = panels.colors(len(data.series))
+    places = dict(zip([one.run for one in data.series], panels.places(data), strict=True))
+    hues = style.hues([places[one.run] for one in order_of])
     digits = dict(
         zip(
             order,
@@ -206,6 +220,7 @@ def _class_panels(data: ChartPlot, shape: _Shape) -> "Figure":
         )
     )
     near = min((line.value or 0.0 for text in order for _, line in found[text]), default=0.0) >= _NEAR
+    listed: list[tuple[Axes, list[tuple[str, dict[str, Any]]]]] = []
     for axes, text in zip(grid, order, strict=True):
         lines = [line for _, line in found[text]]
         mine = [hues[i] for i, _ in found[text]]
@@ -219,11 +234,14 @@ def _class_panels(data: ChartPlot, shape: _Shape) -> "Figure":
         _chance(axes, shape, data)
         _draw(axes, lines, mine, shape)
         entries = [(value, {"color": hue}) for value, hue in zip(digits[text], mine, strict=True) if hue != REST]
-        panels.listed(axes, entries, shape.corner, heading=shape.said, fontsize=8)
         axes.set_title(text)
         axes.label_outer()
+        listed.append((axes, entries))
     said = f"{len(order)} of {len(found)} classes" if len(order) < len(found) else ""
     _above(figure, data, names, hues, shape, said)
+    figure.draw_without_rendering()
+    for axes, entries in listed:
+        panels.listed(axes, entries, _PANEL_CORNERS, heading=shape.said, alone=False, fontsize=8)
     return figure
 
 
@@ -257,22 +275,35 @@ def gain(data: ChartPlot) -> "Figure":
     panels.unit(axes, "Share of rows, greatest scores first", "Share of the class found")
     axes.plot([0, 1], [0, 1], **CHANCE)
     lines = lines_at(data, "gain", 0.2)
-    hues = panels.colors(len(lines))
-    entries = _at_entries(lines, hues)
-    if len(data.series) == 1:
-        one = data.series[0]
-        low, high = [panels.class_name(label) for label in one.labels] if len(one.labels) == 2 else ("rest", "positive")
-        below = Line(low, None, panels.column(one, "share_negative"), panels.column(one, "gain_negative"))
-        axes.set_xlabel("Share of rows: greatest scores first, or least")
-        panels.curve(axes, below, style.COLORS[1])
-        entries = [(f"{high}: {entries[0][0]}", entries[0][1]), (f"{low}, from the least", {"color": style.COLORS[1]})]
+    hues = panels.colors(lines)
+    hues, entries = _both(axes, data, "gain", hues, _at_entries(lines, hues))
     for line, hue in reversed(list(zip(lines, hues, strict=True))):
         panels.curve(axes, line, hue)
     entries += panels.more(len(lines), "others, lower", sum(hue != REST for hue in hues))
     heading = "found in the first 20 % of rows" if len(lines) > 1 else None
-    panels.listed(axes, [*entries, *_best_gain(axes, data)], "lower right", heading=heading)
+    entries += _best_gain(axes, data)
     panels.head(axes, data, "Cumulative gain")
+    panels.listed(axes, entries, ("lower right",), heading=heading)
     return figure
+
+
+def _both(
+    axes: "Axes", data: ChartPlot, name: str, hues: list[str], entries: list[tuple[str, dict[str, Any]]]
+) -> tuple[list[str], list[tuple[str, dict[str, Any]]]]:
+    """Draw the other class of one run, too, from its least scores on, where it is known, in the colours of classes."""
+    one = data.series[0]
+    if len(data.series) > 1 or f"{name}_negative" not in one.columns:
+        return hues, entries
+    low, high = [panels.class_name(label) for label in one.labels] if len(one.labels) == 2 else ("rest", "positive")
+    below = Line(low, None, panels.column(one, "share_negative"), panels.column(one, f"{name}_negative"))
+    axes.set_xlabel("Share of rows: greatest scores first, or least")
+    panels.curve(axes, below, style.COLORS[0])
+    (said, look) = entries[0]
+    entries = [
+        (f"{high}: {said}", look | {"color": style.COLORS[1]}),
+        (f"{low}, from the least", {"color": style.COLORS[0]}),
+    ]
+    return [style.COLORS[1]], entries
 
 
 def _best_gain(axes: "Axes", data: ChartPlot) -> list[tuple[str, dict[str, Any]]]:
@@ -293,30 +324,32 @@ def lift(data: ChartPlot) -> "Figure":
     """Return the figure of how many times more positives than by chance stand in the rows of the greatest scores."""
     figure, (axes,) = panels.panels(1, 5.2, 4.0)
     lines = lines_at(data, "lift", 0.2)
-    hues = panels.colors(len(lines))
+    hues = panels.colors(lines)
+    axes.set_xlabel("Share of rows, greatest scores first")
+    hues, entries = _both(axes, data, "lift", hues, _at_entries(lines, hues, share=False))
     for line, hue in reversed(list(zip(lines, hues, strict=True))):
         panels.curve(axes, line, hue)
     axes.axhline(1.0, **CHANCE)
     axes.set_xlim(-0.015, 1.015)
     axes.set_xticks(np.linspace(0, 1, 6))
-    axes.set_xlabel("Share of rows, greatest scores first")
     axes.set_ylabel("Lift: times better than chance")
-    top = max((float(np.nanmax(line.y)) for line in lines if np.isfinite(line.y).any()), default=1.0)
+    drawn: list[Any] = [line.get_ydata() for line in axes.lines]
+    top = max((float(np.nanmax(y)) for y in drawn if np.isfinite(y).any()), default=1.0)
     axes.set_ylim(0, max(1.1, top * 1.08))
-    entries = _at_entries(lines, hues, share=False)
     entries += panels.more(len(lines), "others, lower", sum(hue != REST for hue in hues))
-    panels.listed(axes, entries, "upper right", heading="lift in the first 20 % of rows" if len(lines) > 1 else None)
     panels.head(axes, data, "Lift")
+    heading = "lift in the first 20 % of rows" if len(lines) > 1 else None
+    panels.listed(axes, entries, ("upper right", "lower left", "lower right"), heading=heading)
     return figure
 
 
 def lines_at(data: ChartPlot, name: str, share: float) -> list[Line]:
     """Return a line a run, its value that at a share of the rows; the best first."""
     lines = []
-    for one, text in zip(data.series, panels.run_names(data.series), strict=True):
+    for one, text, place in zip(data.series, panels.run_names(data.series), panels.places(data), strict=True):
         x, y = panels.column(one, "share"), panels.column(one, name)
         value = float(np.interp(share, x, y)) if len(x) else None
-        lines.append(Line(text, finite(value), x, y))
+        lines.append(Line(text, finite(value), x, y, place))
     return panels.ranked(lines)
 
 

@@ -1,7 +1,8 @@
 """A parameter against a metric as points, and many parameters beside a metric as lines across their axes."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from ledger.table.relations import Dimension, Relation
 from ledger.view.drawing import labels, style
@@ -11,10 +12,18 @@ from ledger.view.drawing.style import COLORS, INK, SOFT
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 _NAMED_MOST = 12  # points that have their run's name beside them
 _TICK_MOST = 16  # characters of a tick
 _TICKS_MOST = 12  # texts that an axis writes out
+_FIRST_MOST = 34  # characters of a tick of the first of many axes, at whose left is room
+_CHARACTER = 4.4  # points that a character of a tick takes across
+_ASIDE, _ABOVE = 0.035, 0.012  # how far a text stands from its axis and from the line at its height
+_BEST_WEIGHS = 100  # lines that a text may rather lie on than on the best one's
+# Where a text stands beside its tick: to the right or left, and over, under or on its height.
+_STANDS: tuple[Literal["center", "bottom", "top"], ...] = ("center", "bottom", "top")
+_BESIDE = tuple((side, stands) for side in (1, -1) for stands in _STANDS)
 
 
 def draw_scatter(data: Relation) -> "Figure":
@@ -129,9 +138,11 @@ def draw_parallel(data: Relation) -> "Figure":
             linewidth=2.4 if i == best else 1.1, alpha=1.0 if i == best else alpha, zorder=6 if i == best else 3,
         )  # fmt: skip
         style.tooltip(drawn[0], list(data.runs.values())[i])
-    for place, axis in enumerate(data.axes):
-        _axis(axes, place, axis)
-    axes.set_xlim(-0.25, len(data.axes) - 0.6)
+    room = max(_TICK_MOST, int(figure.get_figwidth() * 72 / len(data.axes) / _CHARACTER))
+    written = [
+        _axis(axes, place, axis, room if place else max(room, _FIRST_MOST)) for place, axis in enumerate(data.axes)
+    ]
+    axes.set_xlim(-0.05, len(data.axes) - 0.95)
     axes.set_ylim(-0.04, 1.04)
     axes.grid(visible=False)
     axes.set_yticks([])
@@ -144,7 +155,37 @@ def draw_parallel(data: Relation) -> "Figure":
         text.set_fontweight("bold")
     if best is not None and count > 1:
         labels.keys(figure, [(f"best: {style.name(list(data.runs.values())[best])}", {"color": COLORS[1], "lw": 2.4})])
+    figure.draw_without_rendering()  # where lines are depends on all that stands around the axes
+    for place, texts in enumerate(written[:-1]):
+        if place:
+            _beside_lines(axes, place, texts, heights, best)
     return figure
+
+
+def _beside_lines(
+    axes: "Axes", place: int, texts: Sequence["Text"], heights: Sequence[Sequence[float]], best: int | None
+) -> None:
+    """Put the texts of an axis that lines cross to where the fewest of these go through them, least the best one's."""
+    up = axes.get_window_extent().height / (axes.get_ylim()[1] - axes.get_ylim()[0])
+    across = axes.get_window_extent().width / (axes.get_xlim()[1] - axes.get_xlim()[0])
+    for text in texts:
+        box = text.get_window_extent()
+        at, wide, high = text.get_position()[1], box.width / across, box.height / up
+        costs = []
+        for side, stands in _BESIDE:
+            near, far = _ASIDE, _ASIDE + wide
+            low = at + {"center": -high / 2, "bottom": _ABOVE, "top": -high - _ABOVE}[stands]
+            cost = 0
+            for run, start in enumerate(heights[place]):
+                slope = heights[place + side][run] - start
+                ends = start + slope * near, start + slope * far
+                if min(ends) < low + high and max(ends) > low:
+                    cost += _BEST_WEIGHS if run == best else 1
+            costs.append(cost)
+        side, stands = _BESIDE[costs.index(min(costs))]
+        text.set_position((place + side * _ASIDE, at + {"center": 0, "bottom": _ABOVE, "top": -_ABOVE}[stands]))
+        text.set_horizontalalignment("left" if side > 0 else "right")
+        text.set_verticalalignment(stands)
 
 
 def _shares(axis: Dimension) -> list[float]:
@@ -157,16 +198,23 @@ def _shares(axis: Dimension) -> list[float]:
     return [0.5 if low == high else (value / 2 - low / 2) / (high / 2 - low / 2) for value in values]
 
 
-def _axis(axes: "Axes", place: int, axis: Dimension) -> None:
-    """Draw one upright axis with its ticks."""
+def _axis(axes: "Axes", place: int, axis: Dimension, most: int) -> list["Text"]:
+    """Draw one upright axis with its ticks and return their texts: outside the lines at the first axis and the last."""
+    from matplotlib.patheffects import withStroke
+
     axes.axvline(place, color="#8a8a8a", linewidth=0.9, zorder=4)
-    for share, text in _ticks(axis):
+    side = 1 if place else -1
+    texts = []
+    for share, text in _ticks(axis, most):
         axes.plot([place - 0.015, place + 0.015], [share, share], color="#8a8a8a", linewidth=0.9, zorder=4)
-        written = axes.text(place + 0.035, share, text, fontsize=7.5, va="center", ha="left", zorder=8, color=INK)
-        written.set_bbox({"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.6})
+        look: dict[str, Any] = {"fontsize": 7.5, "va": "center", "ha": "left" if place else "right", "color": INK}
+        written = axes.text(place + side * _ASIDE, share, text, zorder=8, **look)
+        written.set_path_effects([withStroke(linewidth=2.0, foreground="white", alpha=0.85)])
+        texts.append(written)
+    return texts
 
 
-def _ticks(axis: Dimension) -> list[tuple[float, str]]:
+def _ticks(axis: Dimension, most: int) -> list[tuple[float, str]]:
     """Return places (0 to 1) and texts of an axis's ticks: its ends, and round numbers between them."""
     from matplotlib.ticker import LogLocator, MaxNLocator
 
@@ -175,8 +223,7 @@ def _ticks(axis: Dimension) -> list[tuple[float, str]]:
         step = -(-len(levels) // _TICKS_MOST)
         span = max(1, len(levels) - 1)
         return [
-            (i / span if len(levels) > 1 else 0.5, style.name(levels[i], _TICK_MOST))
-            for i in range(0, len(levels), step)
+            (i / span if len(levels) > 1 else 0.5, style.name(levels[i], most)) for i in range(0, len(levels), step)
         ]
     low, high = min(axis.values), max(axis.values)
     if low == high:

@@ -7,9 +7,9 @@ import numpy as np
 
 from ledger.errors import UsageError
 from ledger.table.chart_data import ChartPlot, Series, finite
-from ledger.view.drawing import labels, panels, style
+from ledger.view.drawing import panels, style
 from ledger.view.drawing.panels import CHANCE
-from ledger.view.drawing.style import SOFT
+from ledger.view.drawing.style import INK, SOFT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,22 +23,22 @@ def residuals(data: ChartPlot) -> "Figure":
     """Return the figure of residuals (truth - prediction) against predictions, with their median and middle 90 %."""
     figure, grid = _panels(data, "predicted", "residual")
     names = panels.run_names(data.series)
-    for axes, one, name in zip(grid, data.series, names, strict=True):
+    for axes, one, name, hue in zip(grid, data.series, names, _hues(data), strict=True):
         axes.axhline(0, **CHANCE | {"zorder": 3})
-        _points(axes, one, "predicted", "residual", style.COLORS[0])
+        _points(axes, one, "predicted", "residual", hue)
         shares = one.facts.get("quantiles")
         found = {share: finite(value) for share, value in shares.items()} if isinstance(shares, dict) else {}
         low, middle, high = (found.get(share) for share in ("0.05", "0.5", "0.95"))
         if low is not None and high is not None:
-            axes.axhspan(low, high, color=style.COLORS[0], alpha=0.09, linewidth=0, zorder=1)
+            axes.axhspan(low, high, color=hue, alpha=0.09, linewidth=0, zorder=1)
         _median(axes, one, "predicted", "residual")
         said = "" if None in (low, middle, high) else f"90 % in {low:.4g} to {high:.4g}, median {middle:.4g}"
-        _name(axes, data, name, "Residuals", said)
+        _name(axes, data, name, said)
         axes.set_xlabel("Predicted")
         axes.set_ylabel("Residual: true minus predicted")
         axes.label_outer()
     if len(grid) == 1:
-        _beside(grid[0], data.series[0])
+        _beside(grid[0], data.series[0], _hues(data)[0])
     _title(figure, data, "Residuals")
     return figure
 
@@ -48,16 +48,16 @@ def predicted_vs_true(data: ChartPlot) -> "Figure":
     figure, grid = _panels(data, "truth", "predicted", square=True)
     names = panels.run_names(data.series)
     ends = _limits([panels.column(one, name) for one in data.series for name in ("truth", "predicted")])
-    for axes, one, name in zip(grid, data.series, names, strict=True):
+    for axes, one, name, hue in zip(grid, data.series, names, _hues(data), strict=True):
         axes.plot(ends, ends, **CHANCE | {"zorder": 3})
-        _points(axes, one, "truth", "predicted", style.COLORS[0])
+        _points(axes, one, "truth", "predicted", hue)
         axes.set_xlim(*ends)
         axes.set_ylim(*ends)
         axes.set_aspect("equal")
         axes.set_yticks(axes.get_xticks())
         axes.set_xlim(*ends)
         axes.set_ylim(*ends)
-        _name(axes, data, name, "Predicted and true", "")
+        _name(axes, data, name, "")
         axes.set_xlabel("True")
         axes.set_ylabel("Predicted")
         axes.label_outer()
@@ -77,6 +77,11 @@ def _panels(data: ChartPlot, x: str, y: str, *, square: bool = False) -> tuple["
         axes.set_xlim(*across)
         axes.set_ylim(*up)
     return figure, grid
+
+
+def _hues(data: ChartPlot) -> list[str]:
+    """Return the colour of each run: panels may share one, so that none has to be grey."""
+    return [style.COLORS[place % len(style.COLORS)] for place in panels.places(data)]
 
 
 def _limits(columns: Sequence[Any]) -> tuple[float, float]:
@@ -122,16 +127,15 @@ def _median(axes: "Axes", one: Series, x: str, y: str) -> None:
             below = np.cumsum(weight[here][mine])
             medians.append(float(up[here][mine][int(np.searchsorted(below, below[-1] / 2))]))
             places.append(float(np.average(across[here], weights=weight[here])))
-    axes.plot(places, medians, color=style.COLORS[1], linewidth=2, zorder=5)
+    axes.plot(places, medians, color=INK, linewidth=2, zorder=5)
 
 
-def _name(axes: "Axes", data: ChartPlot, name: str, what: str, said: str) -> None:
+def _name(axes: "Axes", data: ChartPlot, name: str, said: str) -> None:
     if len(data.series) == 1:
-        axes.set_title(panels.title(data, what))
         n = data.series[0].fact("n")
-        said = ", ".join(text for text in ("" if n is None else f"n = {panels.rows(n)}", said) if text)
+        said = ", ".join(text for text in ("" if n is None else panels.total(n), said) if text)
     else:
-        axes.set_title(name, pad=14 if said else 8)
+        axes.set_title(name)
     if said:
         axes.annotate(
             said, (0, 1), xytext=(0, 3), xycoords="axes fraction", textcoords="offset points", fontsize=7.5, color=SOFT,
@@ -140,7 +144,7 @@ def _name(axes: "Axes", data: ChartPlot, name: str, what: str, said: str) -> Non
         axes.set_title(axes.get_title("left"), pad=15)
 
 
-def _beside(axes: "Axes", one: Series) -> None:
+def _beside(axes: "Axes", one: Series, hue: str) -> None:
     """Draw how the residuals are spread, at the right of them."""
     values, weight = panels.column(one, "residual"), panels.column(one, "weight")
     there = np.isfinite(values) & np.isfinite(weight)
@@ -148,7 +152,7 @@ def _beside(axes: "Axes", one: Series) -> None:
     low, high = axes.get_ylim()
     side.hist(
         values[there], bins=np.linspace(low, high, 41).tolist(), weights=weight[there], orientation="horizontal",
-        color=style.COLORS[0], alpha=0.45,
+        color=hue, alpha=0.45,
     )  # fmt: skip
     side.set_ylim(low, high)
     side.axis("off")
@@ -158,10 +162,10 @@ def _title(figure: "Figure", data: ChartPlot, what: str) -> None:
     entries: list[tuple[str, dict[str, Any]]] = []
     if data.kind == "residuals":
         entries = [
-            ("median along the predictions", {"color": style.COLORS[1], "linewidth": 2}),
-            ("middle 90 %", {"color": style.COLORS[0], "alpha": 0.25, "linewidth": 7}),
+            ("median along the predictions", {"color": INK, "linewidth": 2}),
+            (
+                "middle 90 %",
+                {"color": _hues(data)[0] if len(data.series) == 1 else SOFT, "alpha": 0.25, "linewidth": 7},
+            ),
         ]
-    if len(data.series) > 1:
-        panels.above(figure, data, what, entries)
-    else:
-        labels.keys(figure, entries)
+    panels.above(figure, data, what, entries)

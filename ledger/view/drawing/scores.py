@@ -29,7 +29,7 @@ def calibration(data: ChartPlot) -> "Figure":
     panels.unit(top, "", "Share of positives", square=False)
     top.plot([0, 1], [0, 1], **CHANCE)
     lines = calibration_lines(data)
-    hues = panels.colors(len(lines))
+    hues = panels.colors(lines)
     by_name = dict(zip(panels.run_names(data.series), data.series, strict=True))
     for line, hue in reversed(list(zip(lines, hues, strict=True))):
         one = by_name[line.text]
@@ -40,7 +40,7 @@ def calibration(data: ChartPlot) -> "Figure":
                 np.isfinite(panels.column(one, "mean_score")) & np.isfinite(panels.column(one, "positive_share"))
             ]
             areas = 14 + 90 * filled / max(float(filled.max(initial=0.0)), 1e-300)
-            top.scatter(line.x, line.y, s=areas, color=hue, edgecolors="white", linewidths=0.7, zorder=5)
+            top.scatter(line.x, line.y, s=areas, color=hue, edgecolors="white", linewidths=0.7, zorder=5, clip_on=False)
         if len(lines) == 1:
             _intervals(top, one, hue)
         edges = np.append(panels.column(one, "low"), panels.column(one, "high")[-1:])
@@ -58,12 +58,10 @@ def calibration(data: ChartPlot) -> "Figure":
     ]
     if alone:
         entries.append(("95 % interval of a bin", {"color": hues[0], "linewidth": 1, "alpha": 0.6}))
-        panels.listed(top, entries, panels.emptier(top, lines, ["upper left", "lower right"]))
     else:
-        labels.keys(figure, entries + panels.more(len(lines), "others, greater ECE", len(entries)))
+        entries += panels.more(len(lines), "others, greater ECE", len(entries))
+    panels.above(figure, data, "Calibration", entries)
     panels.head(low, data, "")
-    low.set_title("")
-    top.set_title(panels.title(data, "Calibration"))
     figure.align_ylabels()
     return figure
 
@@ -71,10 +69,10 @@ def calibration(data: ChartPlot) -> "Figure":
 def calibration_lines(data: ChartPlot) -> list[Line]:
     """Return a line a run through the bins that hold any row, the one with the least ECE first."""
     lines = []
-    for one, name in zip(data.series, panels.run_names(data.series), strict=True):
+    for one, name, place in zip(data.series, panels.run_names(data.series), panels.places(data), strict=True):
         x, y = panels.column(one, "mean_score"), panels.column(one, "positive_share")
         there = np.isfinite(x) & np.isfinite(y)
-        lines.append(Line(name, one.fact("ece"), x[there], y[there]))
+        lines.append(Line(name, one.fact("ece"), x[there], y[there], place))
     return panels.ranked(lines, smaller=True)
 
 
@@ -92,38 +90,44 @@ def _intervals(axes: "Axes", one: Series, hue: str) -> None:
 def ks(data: ChartPlot) -> "Figure":
     """Return the figure of the shares of both classes up to each score; of several runs, of how far they are apart."""
     figure, (axes,) = panels.panels(1, 5.4, 4.0)
+    corners: tuple[str, ...]
     if len(data.series) == 1:
-        _two_shares(axes, data.series[0])
+        entries, corners = (
+            _two_shares(axes, data.series[0]),
+            ("lower right", "upper left", "center right", "center left"),
+        )
+        heading = None
     else:
         lines = ks_lines(data)
-        hues = panels.colors(len(lines))
+        hues = panels.colors(lines)
         spots = {name: one for one, name in zip(data.series, panels.run_names(data.series), strict=True)}
         for line, hue in reversed(list(zip(lines, hues, strict=True))):
             panels.curve(axes, line, hue, drawstyle="steps-post")
             at = spots[line.text].fact("at")
             if hue != REST and at is not None and line.value is not None:
                 axes.plot(at, line.value, "o", color=hue, markersize=6, markeredgecolor="white", zorder=6)
-        entries: list[tuple[str, dict[str, Any]]] = [
+        entries = [
             (f"{value}  {line.text}", {"color": hue})
             for line, hue, value in zip(lines, hues, panels.values(lines), strict=True)
             if hue != REST
         ]
         entries += panels.more(len(lines), "others, lower", len(entries))
-        panels.listed(axes, entries, "lower center", heading="KS: greatest distance")
+        corners, heading = ("lower center", "upper right"), "KS: greatest distance"
         axes.set_ylabel("Distance of the classes' shares")
     axes.set_ylim(-0.015, 1.03)
     axes.set_yticks(np.linspace(0, 1, 6))
     axes.set_xlabel("Score")
     panels.head(axes, data, "Kolmogorov-Smirnov")
+    panels.listed(axes, entries, corners, heading=heading)
     return figure
 
 
 def ks_lines(data: ChartPlot) -> list[Line]:
     """Return a line a run: how far apart the shares of both classes up to a score are; the greatest KS first."""
     lines = []
-    for one, name in zip(data.series, panels.run_names(data.series), strict=True):
+    for one, name, place in zip(data.series, panels.run_names(data.series), panels.places(data), strict=True):
         apart = np.abs(panels.column(one, "negative") - panels.column(one, "positive"))
-        lines.append(Line(name, one.fact("ks"), *_whole_range(panels.column(one, "score"), apart, 0.0)))
+        lines.append(Line(name, one.fact("ks"), *_whole_range(panels.column(one, "score"), apart, 0.0), place))
     return panels.ranked(lines)
 
 
@@ -134,32 +138,24 @@ def _whole_range(x: Any, y: Any, last: float) -> tuple[Any, Any]:
     return np.concatenate([[0.0], x, [1.0]]), np.concatenate([[0.0], y, [last]])
 
 
-def _two_shares(axes: "Axes", one: Series) -> None:
+def _two_shares(axes: "Axes", one: Series) -> list[tuple[str, dict[str, Any]]]:
+    """Draw the share of each class up to each score, and where they are farthest apart; return the entries of all."""
     score = panels.column(one, "score")
     names = [panels.class_name(label) for label in one.labels] if len(one.labels) == 2 else ["negative", "positive"]
-    ends: list[Label] = []
-    avoid: list[tuple[float, float]] = []
+    entries: list[tuple[str, dict[str, Any]]] = []
     for name, side, hue in zip(names, ("negative", "positive"), style.COLORS, strict=False):
         x, y = _whole_range(score, panels.column(one, side), 1.0)
         panels.curve(axes, Line(name, None, x, y), hue, drawstyle="steps-post")
-        grid = np.linspace(x[0], x[-1], 60) if len(x) else x
-        avoid += [(float(a), float(np.interp(a, x, y))) for a in grid]
-        at = int(np.searchsorted(y, 0.35 if side == "positive" else 0.65)) if len(y) else 0
-        if len(x):
-            at = min(at, len(x) - 1)
-            ends.append(Label(name, float(x[at]), 0.35 if side == "positive" else 0.65, hue))
+        entries.append((name, {"color": hue}))
     value, at_score = one.fact("ks"), one.fact("at")
     if value is not None and at_score is not None and len(score):
         here = min(int(np.searchsorted(score, at_score)), len(score) - 1)
         low, high = sorted((panels.column(one, "positive")[here], panels.column(one, "negative")[here]))
         axes.plot([at_score, at_score], [low, high], color=style.INK, linewidth=1.6, zorder=5)
         axes.plot([at_score] * 2, [low, high], "_", color=style.INK, markersize=8, markeredgewidth=1.6, zorder=5)
-        avoid += [(float(at_score), float(height)) for height in np.linspace(low, high, 20)]
-        said = f"KS {value:.3f} at {at_score:.3g}"
-        ends.insert(0, Label(said, float(at_score), float(low + (high - low) / 2), style.INK))
+        entries.append((f"KS {value:.3f} at {at_score:.3g}", {"color": style.INK, "linewidth": 1.6}))
     axes.set_ylabel("Share of the class up to the score")
-    axes.set_ylim(-0.015, 1.03)
-    labels.beside(axes, ends, avoid)
+    return entries
 
 
 def threshold(data: ChartPlot) -> "Figure":
@@ -169,7 +165,7 @@ def threshold(data: ChartPlot) -> "Figure":
         return _of_one(data, metrics)
     figure, grid = panels.panels(len(metrics), 3.7, 2.9)
     names = panels.run_names(data.series)
-    hues = panels.colors(len(names))
+    hues = style.hues(panels.places(data))
     for axes, metric in zip(grid, metrics, strict=True):
         for one, name, hue in reversed(list(zip(data.series, names, hues, strict=True))):
             if metric in one.columns:
@@ -224,17 +220,31 @@ def _of_one(data: ChartPlot, metrics: Sequence[str]) -> "Figure":
             ends.append(Label(metric + said, float(x[there[-1]]), float(y[there[-1]]), hue))
         if spot is not None:
             axes.plot(*spot, "o", color=hue, markersize=6, markeredgecolor="white", zorder=6)
-    used = one.fact("threshold")
     _threshold_axes(axes, data, metrics)
-    if used is not None:
+    _used(axes, one.fact("threshold"), x)
+    panels.head(axes, data, "Metrics over the threshold")
+    labels.at_the_right(axes, ends)
+    return figure
+
+
+def _used(axes: "Axes", used: float | None, thresholds: Any) -> None:
+    """Mark the threshold in use; where it is far from all that are drawn only say it, or nothing else would be seen."""
+    if used is None or not len(thresholds):
+        return
+    low, high = float(np.min(thresholds)), float(np.max(thresholds))
+    if low - (high - low) <= used <= high + (high - low) or low == high:
         axes.axvline(used, **CHANCE)
         axes.annotate(
             f"used: {used:.3g}", (used, 0), xycoords=("data", "axes fraction"), xytext=(3, 4),
             textcoords="offset points", fontsize=7.5, color=SOFT,
         )  # fmt: skip
-    panels.head(axes, data, "Metrics over the threshold")
-    labels.at_the_right(axes, ends)
-    return figure
+        return
+    side, place = ("left", 0.0) if used < low else ("right", 1.0)
+    said = f"← used: {used:.3g}" if used < low else f"used: {used:.3g} →"
+    axes.annotate(
+        said, (place, 0), xycoords="axes fraction", xytext=(3 if used < low else -3, 4), ha=side,
+        textcoords="offset points", fontsize=7.5, color=SOFT,
+    )  # fmt: skip
 
 
 def _best_points(axes: "Axes", series: Sequence[Series], hues: Sequence[str], metric: str) -> None:

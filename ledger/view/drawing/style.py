@@ -3,11 +3,13 @@
 import contextlib
 import io
 import math
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
+from ledger.errors import warn
 from ledger.view import numbers
 from ledger.view.rows import clean, shorten
 
@@ -23,7 +25,17 @@ SEQUENTIAL = "viridis"
 NAME_MOST = 28  # characters of a label
 _DOTS_PER_INCH = 200
 # Drawn where the first font lacks a character, if they are installed.
-_FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Micro Hei", "Hiragino Sans", "Noto Sans")
+_FONTS = (
+    "DejaVu Sans", "Noto Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK TC", "Noto Sans CJK KR",
+    "Noto Sans SC", "Noto Sans JP", "Noto Sans KR", "Source Han Sans SC", "Source Han Sans", "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei", "Droid Sans Fallback", "IPAexGothic", "NanumGothic", "PingFang SC", "Hiragino Sans",
+    "Hiragino Sans GB", "Apple SD Gothic Neo", "Microsoft YaHei", "SimHei", "Yu Gothic", "MS Gothic", "Malgun Gothic",
+    "Arial Unicode MS", "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Devanagari", "Noto Sans Thai",
+    "Noto Sans Symbols", "Noto Sans Symbols 2", "Noto Emoji", "Segoe UI Symbol",
+)  # fmt: skip
+_MISSING = re.compile(r"Glyph (\d+) .* missing from")
+_OVER = 0.03  # inches beyond the edge that are not seen
+_READABLE = 4.5  # the least contrast of text, as WCAG has it
 
 _SETTINGS: dict[str, Any] = {
     "axes.axisbelow": True, "axes.edgecolor": "#8a8a8a", "axes.formatter.useoffset": False, "axes.grid": True,
@@ -45,20 +57,34 @@ _METADATA: dict[str, dict[str, Any]] = {
 
 
 @contextlib.contextmanager
-def applied() -> Iterator[None]:
-    """Draw within this: the settings of the user, of a notebook or of other code do not count."""
+def applied() -> Iterator[set[str]]:
+    """Draw within this: the settings of the user, of a notebook or of other code do not count.
+
+    The set that it gives takes up the characters that no font here has, which are drawn as boxes.
+    """
     import matplotlib
     from matplotlib import font_manager
 
     installed = set(font_manager.get_font_names())
+    missing: set[str] = set()
     with matplotlib.rc_context(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # drawn as a box
+        shown: Any = warnings.showwarning
+
+        def note(message: Any, *rest: Any, **more: Any) -> None:
+            glyph = _MISSING.match(str(message))
+            if glyph:
+                missing.add(chr(int(glyph[1])))
+            else:
+                shown(message, *rest, **more)
+
+        warnings.showwarning = note
+        warnings.filterwarnings("always", message="Glyph .* missing from")
         warnings.filterwarnings("ignore", category=RuntimeWarning)  # numbers at the edge of what a float holds
         matplotlib.rcdefaults()
         fonts = [font for font in _FONTS if font in installed]
         settings: Any = matplotlib.rcParams
         settings.update(_SETTINGS | {"font.family": fonts or ["sans-serif"]})
-        yield
+        yield missing
 
 
 def figure(width: float, height: float) -> "Figure":
@@ -74,13 +100,20 @@ def figure(width: float, height: float) -> "Figure":
 def picture(drawn: "Figure", form: str, title: str) -> bytes:
     """Return a figure as bytes: png, svg or pdf, without dates or the names of programs.
 
-    In SVG what a part stands for (`tooltip`) is its title, which browsers show under the pointer.
+    In SVG what a part stands for (`tooltip`) is its title, which browsers show under the pointer. Where no font here
+    has a character, SVG keeps texts as texts, for the reader's fonts; in other forms it is a box, and a LedgerWarning
+    says so.
     """
-    buffer = io.BytesIO()
-    with applied():
-        metadata = _METADATA[form] | ({"Title": clean(title)} if form != "png" else {})
-        drawn.savefig(buffer, format=form, metadata=metadata)
-    data = buffer.getvalue()
+    metadata = _METADATA[form] | ({"Title": clean(title)} if form != "png" else {})
+    data, missing = _rendered(drawn, form, metadata, "path")
+    if missing and form == "svg":
+        data, _ = _rendered(drawn, form, metadata, "none")
+    elif missing:
+        some = "".join(sorted(missing)[:12]) + ("..." if len(missing) > 12 else "")
+        warn(
+            f"no font here has {clean(some)}: drawn as boxes; SVG keeps the text (-o FILE.svg), "
+            "or install a font such as Noto Sans CJK"
+        )
     if form == "svg":
         titled: list[Any] = drawn.findobj(lambda artist: hasattr(artist, "ledger_title"))
         for artist in titled:
@@ -88,6 +121,17 @@ def picture(drawn: "Figure", form: str, title: str) -> bytes:
             data = data.replace(mark, mark + f"<title>{escape(artist.ledger_title)}</title>".encode(), 1)
         data = b"".join(line.rstrip() + b"\n" for line in data.splitlines())
     return data
+
+
+def _rendered(drawn: "Figure", form: str, metadata: dict[str, Any], texts: str) -> tuple[bytes, set[str]]:
+    """Return a figure as bytes, texts in SVG as a `path` or as they are (`none`), and the characters without a font."""
+    buffer = io.BytesIO()
+    with applied() as missing:
+        import matplotlib
+
+        matplotlib.rcParams["svg.fonttype"] = texts
+        drawn.savefig(buffer, format=form, metadata=metadata)
+    return buffer.getvalue(), missing
 
 
 def tooltip(artist: Any, text: str) -> None:
@@ -116,6 +160,46 @@ def colors(owners: Sequence[str], most: int = len(COLORS), top: int = 5) -> dict
     """Return the colours of lines whose best come first: each its own, or of too many those of the best alone."""
     shown = owners if len(owners) <= most else owners[:top]
     return dict(zip(shown, COLORS, strict=False))
+
+
+def fit(drawn: "Figure") -> None:
+    """Make a figure so wide that all of it is seen: the layout leaves too little beside axes of a fixed shape."""
+    for _ in range(3):
+        drawn.draw_without_rendering()
+        wide, high = (float(side) for side in drawn.get_size_inches())
+        box: Any = drawn.get_tightbbox()
+        over = max(0.0, -float(box.x0)) + max(0.0, float(box.x1) - wide)
+        if over < _OVER:
+            return
+        drawn.set_size_inches(wide + over + 2 * _OVER, high)
+
+
+def hues(places: Sequence[int], most: int = len(COLORS), top: int = 5) -> list[str]:
+    """Return a colour for each line, the best first; of too many those of the best alone, the others grey.
+
+    A place is where a run stands in the order that all kinds of plot share: it decides which colour is the run's.
+    """
+    taken: dict[int, str] = {}
+    for place in sorted(places if len(places) <= most else places[:top]):
+        near = [COLORS[(place + step) % len(COLORS)] for step in range(len(COLORS))]
+        taken[place] = next((color for color in near if color not in taken.values()), near[0])
+    return [taken.get(place, REST) for place in places]
+
+
+def ink_on(tint: Sequence[float]) -> str:
+    """Return a colour of text that can be read on a tint (red, green, blue in [0, 1]): dark, white, or black."""
+    under = _luminance(tint)
+    for color in (INK, "white"):
+        over = 1.0 if color == "white" else _luminance([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+        if (max(under, over) + 0.05) / (min(under, over) + 0.05) >= _READABLE:
+            return color
+    return "black"
+
+
+def _luminance(tint: Sequence[float]) -> float:
+    """Return how light a colour is, 0 to 1, as WCAG defines it."""
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in tint]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def heading(metric: str, goal: str | None) -> str:

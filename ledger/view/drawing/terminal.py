@@ -131,7 +131,7 @@ def curves(data: Curves, *, width: int, color: bool) -> str:
         for split in splits:
             paths = []
             for line in panel.lines:
-                if line.split == split and line.owner in named:
+                if line.split == split and line.owner in named and not line.within:
                     y = line.y if line.smooth is None else line.smooth
                     points = list(zip(line.x.tolist(), y.tolist(), strict=True))
                     letter, tint = named[line.owner]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from matplotlib.text import Annotation
 
 import ledger
-from ledger.errors import UsageError
+from ledger.errors import LedgerWarning, UsageError
 from ledger.view.drawing import style
 from ledger.view.drawing.labels import spread
 from ledger.view.drawing.style import REST
@@ -97,6 +97,7 @@ def test_texts_of_a_ledger_are_drawn_as_they_are() -> None:
         warnings.simplefilter("error")
         svg = plot("curves").picture("svg").decode()
         plot("scatter", x="p$", y="lo$s").picture("svg")
+        warnings.simplefilter("ignore", LedgerWarning)
         plot("parallel", params=["p$"], metric="lo$s").picture("pdf")
     titles = re.findall(r"<title>(.*?)</title>", svg)
     assert "&lt;b&gt;&amp;amp;&lt;/b&gt;: val/lo$s" in titles
@@ -280,3 +281,23 @@ def test_figures_are_matplotlib_s_own(tmp_path: Path) -> None:
     figure.axes[0].set_ylabel("nats")
     figure.savefig(tmp_path / "own.png")
     assert (tmp_path / "own.png").stat().st_size > 1000
+
+
+def test_texts_of_parallel_axes_do_not_cut_the_best_line() -> None:
+    """Those of the first axis stand outside, in full; no other lies on the line of the best run."""
+    for i, (kind, rate) in enumerate([("RandomForestClassifier", 0.1), ("Logistic", 0.01), ("Logistic", 0.1)] * 2):
+        params = {"algorithm": kind, "rate": rate, "solver": ("sgd", "adam")[i % 2], "units": 4 * i}
+        with ledger.start(f"r{i}", params=params) as run:
+            run.log_summary({"test/accuracy": 0.9 - abs(i - 3) / 10})
+    figure = plot("parallel")
+    drawn = figure.figure()
+    (axes,) = drawn.axes
+    drawn.draw_without_rendering()
+    best = next(line for line in axes.lines if line.get_linewidth() == 2.4)
+    path = axes.transData.transform(best.get_xydata())
+    points = [a + (b - a) * k / 400 for a, b in itertools.pairwise(path) for k in range(401)]
+    texts = {text.get_text(): text.get_window_extent() for text in axes.texts}
+    assert "RandomForestClassifier" in texts
+    edge = axes.transData.transform((0, 0))[0]
+    assert all(texts[name].x1 < edge for name in ("RandomForestClassifier", "Logistic"))
+    assert not [name for name, box in texts.items() if any(box.contains(*point) for point in points)]

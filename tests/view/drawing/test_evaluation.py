@@ -17,7 +17,6 @@ from ledger.view.drawing import confusion, distributions, evaluation, evaluation
 RNG = np.random.default_rng(0)
 TRUTH = RNG.integers(0, 2, 60)
 CLASSES = RNG.integers(0, 3, 60)
-AS_TEXT = ("roc", "pr", "calibration", "ks", "gain", "lift", "threshold", "confusion")
 
 
 def found(kind: str, seed: int) -> dict[str, Any]:
@@ -223,10 +222,10 @@ def test_whatever_is_in_a_chart_is_drawn(kind: str, values: list[Any]) -> None:
             assert len(data.rows()) == count * len(values)
 
 
-@pytest.mark.parametrize("kind", AS_TEXT)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "importance"])
 @pytest.mark.parametrize("count", [1, 2])
 def test_text_fits_the_terminal(kind: str, count: int) -> None:
-    """No line is wider than asked for, and the value stands in it."""
+    """Every kind is drawn as text: no line is wider than asked for, and the value stands in it."""
     found = evaluation_text.text(plot(kind, count), width=70, color=False)
     assert max(map(len, found.splitlines())) <= 70
     if kind == "roc":
@@ -234,6 +233,24 @@ def test_text_fits_the_terminal(kind: str, count: int) -> None:
     if count == 2:
         assert "run0" in found
         assert "run1" in found
+
+
+def test_points_as_text_stand_where_they_are() -> None:
+    """Residuals about the line of no error; predictions about the diagonal."""
+    columns = {"predicted": [0.0, 1.0], "residual": [1.0, -1.0], "weight": [1.0, 1.0]}
+    data = ChartPlot("residuals", None, [Series("a", "a", "residuals", columns, {"n": 2})], Asked(), [])
+    lines = evaluation_text.text(data, width=40, color=False).split("\n")
+    assert lines[0] == "a  n = 2"
+    assert lines[2] == " 1 ┤⠁"
+    assert lines[15] == "-1 ┤" + " " * 34 + "⢀"
+
+
+def test_a_histogram_as_text_says_how_many() -> None:
+    """Of each class; of two runs, too."""
+    found = evaluation_text.text(plot("histogram"), width=60, color=False)
+    positives = int(TRUTH.sum())
+    assert f"a class 0  n = {60 - positives}\nb class 1  n = {positives}\n" in found
+    assert "share of rows per unit" in evaluation_text.text(plot("histogram", 2), width=60, color=False)
 
 
 def test_bars_are_as_long_as_the_importance() -> None:
@@ -245,7 +262,7 @@ def test_bars_are_as_long_as_the_importance() -> None:
 
 
 def test_a_chart_is_drawn_from_the_command_line(workdir: Any, cli: Any) -> None:
-    """`plot roc` and `charts -o` draw; a table is refused, and other endings keep the data."""
+    """`plot roc` and `charts -o` draw, a table too; other endings keep the data."""
     for name in "ab":
         with ledger.start(name) as run:
             run.evaluate(y_true=[0, 1, 0, 1], y_score=[0.1, 0.9, 0.4, 0.3], kind="binary", split="test")
@@ -257,10 +274,19 @@ def test_a_chart_is_drawn_from_the_command_line(workdir: Any, cli: Any) -> None:
     assert (workdir / "one.svg").read_bytes().startswith(b"<?xml")
     assert cli("charts", "a", "test/roc", "-o", "one.json").code == 0
     assert (workdir / "one.json").read_bytes().startswith(b'{"schema":"ledger.chart/1"')
-    refused = cli("charts", "a", "test/report", "-o", "report.png")
-    assert refused.code == 2
-    assert "is table data, which is not drawn" in refused.err
-    assert not (workdir / "report.png").exists()
-    for kind in ("pr", "calibration", "ks", "gain", "lift", "threshold", "confusion"):
+    assert cli("charts", "a", "test/report", "-o", "report.pdf").code == 0
+    assert (workdir / "report.pdf").read_bytes().startswith(b"%PDF")
+    for kind in ("pr", "calibration", "ks", "gain", "lift", "threshold", "confusion", "histogram"):
         assert cli("plot", kind, "a", "b", "--terminal").code == 0
     assert json.loads(cli("plot", "confusion", "a", "--json").out)["schema"] == "ledger.plot.confusion/1"
+
+
+def test_a_threshold_in_use_far_from_the_scores_is_said_only() -> None:
+    """Scores of 0 to 0.005 and the threshold 0.5: the axis is that of the scores, an arrow says where that lies."""
+    for used, said in [(0.5, "used: 0.5 →"), (-3.0, "← used: -3"), (0.002, "used: 0.002")]:
+        columns = {"threshold": [0.001, 0.003, 0.005], "f1": [0.2, 0.8, 0.4]}
+        facts = {"threshold": used, "best": {"f1": {"threshold": 0.003, "value": 0.8}}}
+        data = ChartPlot("threshold", "test", [Series("a", "a", "test/threshold", columns, facts)], Asked(), [])
+        (axes,) = figure(data).axes
+        assert -0.001 < axes.get_xlim()[0] < axes.get_xlim()[1] < 0.01
+        assert said in [text.get_text() for text in axes.texts]
