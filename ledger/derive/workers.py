@@ -124,7 +124,7 @@ def spread(pool: Pool, root: str, recipe: Recipe, tasks: Sequence[Task]) -> Iter
 def _meanwhile(
     root: str, recipe: Recipe, waiting: Iterator[list[Task]], running: Collection[Future[list[Done]]]
 ) -> Iterator[tuple[Task, Done]]:
-    """Compute tasks here until a worker has answered: they begin by loading what they need, and leave a processor idle."""
+    """Compute tasks here until a worker has answered: they begin by loading what they need, which takes a while."""
     while not any(future.done() for future in running) and (batch := next(waiting, None)) is not None:
         yield from here(root, recipe, batch)
 
