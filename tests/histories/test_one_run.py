@@ -340,6 +340,8 @@ class Histories(RuleBasedStateMachine):
         """Rows, status, tags, and whether it is in view."""
         if not hasattr(self, "model"):
             return
+        for thread in [] if self.run is None else self.run._sealing:
+            thread.join()  # a full journal may become entries between one look and the next
         for led in (self.held, self.led):
             assert [state.id for state in led.select()] == ([] if self.model.removed else [self.id])
             assert [state.id for state in led.removed()] == ([self.id] if self.model.removed else [])
