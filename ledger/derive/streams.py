@@ -69,7 +69,7 @@ def _whole(
     kind = task.kind or guess(given["y_true"], given.get("y_pred"), given.get("y_score"))
     given = {name: given[name] for name in _used(recipe, kind, list(given))}
     truth, predicted, scores, weight = (given.get(name) for name in _GIVEN)
-    stream = taken_in(kind, truth, predicted, scores, weight, found.labels, task.options, own)
+    stream, _ = taken_in(kind, truth, predicted, scores, weight, found.labels, task.options, own)
     late = task.late and "y_true" in found.columns
     digest = _digest(found.columns["y_true"]) if late else None
     return Taken(stream, found.rows if coverage is None else coverage.known, found.rows, digest)

@@ -48,7 +48,7 @@ def evaluate(
     differ, a value that is none of the labels.
     """
     guessed = guess(y_true, y_pred, y_score) if kind is None else None
-    stream, batch = _taken(
+    stream, batch = taken_in(
         kind or str(guessed), y_true, y_pred, y_score, sample_weight, labels, {"threshold": threshold, **options}
     )
     found = stream.evaluation(charts=charts)
@@ -98,9 +98,8 @@ def compute(
         has = lookup.kinds_of(name)
         kind = has[0] if len(has) == 1 else guess(y_true, y_pred, y_score)
     lookup.find(name, kind)
-    return taken_in(kind, y_true, y_pred, y_score, sample_weight, labels, {"threshold": threshold, **options}).value(
-        name
-    )
+    stream, _ = taken_in(kind, y_true, y_pred, y_score, sample_weight, labels, {"threshold": threshold, **options})
+    return stream.value(name)
 
 
 def taken_in(
@@ -112,21 +111,8 @@ def taken_in(
     labels: Any,
     options: dict[str, Any],
     own: Sequence[UserMetric] | None = None,
-) -> Stream:
-    """Return a stream that has taken in these rows, with the labels that are found in them; see `Stream`."""
-    return _taken(kind, y_true, y_pred, y_score, sample_weight, labels, options, own)[0]
-
-
-def _taken(
-    kind: str,
-    y_true: Any,
-    y_pred: Any,
-    y_score: Any,
-    sample_weight: Any,
-    labels: Any,
-    options: dict[str, Any],
-    own: Sequence[UserMetric] | None = None,
 ) -> tuple[Stream, Batch]:
+    """Return a stream that has taken in these rows, with the labels that are found in them, and the rows as checked."""
     options = {"threshold": 0.5, **options}
     lookup.check_options(kind, options)
     batch = check(

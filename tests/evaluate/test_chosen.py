@@ -20,7 +20,7 @@ SCORES = RANDOM.random(60)
 
 def stream(*own: UserMetric, truth: Any = TRUTH, **options: Any) -> Stream:
     """Return a stream that has seen all rows."""
-    return taken_in("binary", truth, None, SCORES[: len(truth)], None, None, options, list(own))
+    return taken_in("binary", truth, None, SCORES[: len(truth)], None, None, options, list(own))[0]
 
 
 def test_chosen_are_those_of_the_whole() -> None:
